@@ -1,0 +1,95 @@
+// Package scanner reads 2D codes: one frame of 8-bit luma in, symbols out.
+//
+// It does no input or output, reads no clock and knows nothing of what the codes mean. A Scanner keeps its working memory from frame to frame,
+// so it is not safe for concurrent use: use one for each goroutine. Any pixels of any size are valid input; what cannot be read is left out.
+package scanner
+
+// Frame is a picture of 8-bit luma, 0 black and 255 white. Row y is Pix[y*Stride : y*Stride+Width].
+type Frame struct {
+	Pix                   []byte
+	Stride, Width, Height int
+}
+
+// valid reports whether Pix holds all rows that the dimensions promise.
+func (f Frame) valid() bool {
+	if f.Width < 1 || f.Height < 1 || f.Width > MaxSide || f.Height > MaxSide || f.Stride < f.Width {
+		return false
+	}
+	return len(f.Pix) >= (f.Height-1)*f.Stride+f.Width
+}
+
+// MaxSide is the largest width or height of a frame, in pixels. A larger frame holds no symbols.
+const MaxSide = 1 << 14
+
+// Point is a place in a frame in pixels; the top left pixel covers 0..1 in both directions.
+type Point struct{ X, Y float64 }
+
+// Symbol is one code that was read, its error correction passed.
+type Symbol struct {
+	Format  Format
+	Text    string   // the content as text, UTF-8
+	Bytes   []byte   // the content as bytes, before any character set was applied
+	Corners [4]Point // clockwise from the symbol's own top left corner, as far as they could be located
+}
+
+// Options choose what a Scanner looks for. The zero value is every format with the default limits.
+type Options struct {
+	Formats    Formats // symbologies to look for; 0 is all
+	MaxSymbols int     // the most symbols reported for one frame; 0 is DefaultMaxSymbols
+}
+
+// DefaultMaxSymbols is the most symbols reported for one frame unless the options say otherwise.
+const DefaultMaxSymbols = 256
+
+// Scanner finds and reads codes in frames, one frame at a time.
+type Scanner struct {
+	formats Formats
+	max     int
+	found   []Symbol
+}
+
+// New returns a Scanner for the given options.
+func New(o Options) *Scanner {
+	s := &Scanner{formats: o.Formats & AllFormats, max: o.MaxSymbols}
+	if o.Formats == 0 {
+		s.formats = AllFormats
+	}
+	if s.max <= 0 {
+		s.max = DefaultMaxSymbols
+	}
+	return s
+}
+
+// Scan returns the symbols in f. The result is valid until the next call. A frame whose dimensions do not fit its pixels holds none.
+func (s *Scanner) Scan(f Frame) []Symbol {
+	s.found = s.found[:0]
+	if !f.valid() {
+		return nil
+	}
+	return s.found
+}
+
+// add keeps a symbol unless the frame's limit is reached or the same one was read before.
+func (s *Scanner) add(sym Symbol) {
+	if len(s.found) >= s.max {
+		return
+	}
+	for i := range s.found {
+		if s.found[i].Format == sym.Format && s.found[i].Text == sym.Text && near(s.found[i].Corners, sym.Corners) {
+			return
+		}
+	}
+	s.found = append(s.found, sym)
+}
+
+// near reports whether two quadrilaterals are the same place: the centre of one lies within half a diagonal of the other's.
+func near(a, b [4]Point) bool {
+	var ca, cb Point
+	for i := range a {
+		ca.X, ca.Y = ca.X+a[i].X/4, ca.Y+a[i].Y/4
+		cb.X, cb.Y = cb.X+b[i].X/4, cb.Y+b[i].Y/4
+	}
+	dx, dy := ca.X-cb.X, ca.Y-cb.Y
+	wx, wy := a[0].X-a[2].X, a[0].Y-a[2].Y
+	return 4*(dx*dx+dy*dy) <= wx*wx+wy*wy+1
+}
