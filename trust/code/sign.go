@@ -1,0 +1,114 @@
+package code
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"math/big"
+)
+
+// Signature algorithms by their COSE numbers (RFC 9864). A code never names
+// its algorithm: the directory's key row does.
+const (
+	AlgEd25519 = -19 // public key: 32 octets (RFC 8032)
+	AlgES256   = -9  // public key: 65 octets, an uncompressed P-256 point (SEC 1, 2.3.3)
+)
+
+// ErrAlgorithm says that this build lacks a signature algorithm.
+var ErrAlgorithm = errors.New("unsupported signature algorithm")
+
+// Supported says whether this build can check signatures of an algorithm.
+func Supported(alg int) bool { return alg == AlgEd25519 || alg == AlgES256 }
+
+// SigStructure returns what an issuer's signature covers: the COSE
+// Sig_structure of a COSE_Sign1 (RFC 9052, 4.4) with the protected header
+// {1: alg, 4: kid}, external data "cityid/v1" and the body as payload. kid is
+// the key's directory index as 4 octets, big-endian.
+func SigStructure(body []byte, key uint32, alg int) []byte {
+	header := make([]byte, 0, 20)
+	header = append(header, majorMap<<5|2, 1)
+	if alg < 0 {
+		header = appendHead(header, majorNegative, uint64(-1-alg))
+	} else {
+		header = appendUint(header, uint64(alg))
+	}
+	header = append(header, 4, majorBytes<<5|4, byte(key>>24), byte(key>>16), byte(key>>8), byte(key))
+
+	b := make([]byte, 0, 32+len(header)+len(body))
+	b = append(b, majorArray<<5|4)
+	b = appendText(b, "Signature1")
+	b = appendBytes(b, header)
+	b = appendBytes(b, []byte("cityid/v1"))
+	return appendBytes(b, body)
+}
+
+// Sign signs a body for the key row at directory index key. The signer may be
+// a file's key or a token's; its public key has to fit the algorithm.
+func Sign(priv crypto.Signer, alg int, key uint32, body []byte) ([]byte, error) {
+	message := SigStructure(body, key, alg)
+	switch pub := priv.Public().(type) {
+	case ed25519.PublicKey:
+		if alg == AlgEd25519 {
+			return priv.Sign(rand.Reader, message, crypto.Hash(0))
+		}
+	case *ecdsa.PublicKey:
+		if alg == AlgES256 && pub.Curve == elliptic.P256() {
+			return signES256(priv, message)
+		}
+	}
+	if !Supported(alg) {
+		return nil, fmt.Errorf("sign record: %w: %d", ErrAlgorithm, alg)
+	}
+	return nil, fmt.Errorf("sign record: the key does not fit algorithm %d", alg)
+}
+
+// signES256 turns the signer's ASN.1 into the fixed form of COSE, r || s.
+func signES256(priv crypto.Signer, message []byte) ([]byte, error) {
+	digest := sha256.Sum256(message)
+	der, err := priv.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("sign record: %w", err)
+	}
+	var sig struct{ R, S *big.Int }
+	if rest, err := asn1.Unmarshal(der, &sig); err != nil || len(rest) > 0 {
+		return nil, errors.New("sign record: signer returned no ECDSA signature")
+	}
+	out := make([]byte, SigSize)
+	sig.R.FillBytes(out[:SigSize/2])
+	sig.S.FillBytes(out[SigSize/2:])
+	return out, nil
+}
+
+// VerifySig says whether a code carries a good signature of a public key. It
+// is false for a code without signature, for an algorithm that this build
+// lacks, and for a key that CheckKey refuses; it never panics.
+func VerifySig(pub []byte, alg int, c Code) bool {
+	if len(c.Sig) != SigSize || CheckKey(pub, alg) != nil {
+		return false
+	}
+	message := SigStructure(c.Body, c.Key, alg)
+	switch alg {
+	case AlgEd25519:
+		return ed25519.Verify(pub, message, c.Sig)
+	case AlgES256:
+		return verifyES256(pub, message, c.Sig)
+	}
+	return false
+}
+
+func verifyES256(pub, message, sig []byte) bool {
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), pub)
+	if err != nil {
+		return false
+	}
+	digest := sha256.Sum256(message)
+	r := new(big.Int).SetBytes(sig[:SigSize/2])
+	s := new(big.Int).SetBytes(sig[SigSize/2:])
+	return ecdsa.Verify(key, digest[:], r, s)
+}
