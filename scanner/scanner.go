@@ -66,6 +66,7 @@ func (s *Scanner) Scan(f Frame) []Symbol {
 	if !f.valid() {
 		return nil
 	}
+	s.scanLibrary(f)
 	return s.found
 }
 

@@ -1,0 +1,108 @@
+package luma
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// This file implements the row scan: pixels against their thresholds, eight in a word, 64 to a word of bits, changes by exclusive or; then the
+// lengths of neighbouring runs against the patterns that symbols are found by, dark and light exchanged or not in the same pass. No binary picture
+// is ever stored.
+
+// Hit is a row of runs that looks like a cut through a concentric pattern.
+type Hit struct {
+	X, Y     float64 // the middle of the middle run
+	Width    float64 // of the whole pattern
+	Light    bool    // the middle run is light
+	Bullseye bool    // equal runs, as in the middle of an Aztec symbol, rather than 1:1:3:1:1
+}
+
+// maxHits bounds the hits of one picture; a picture with more is texture.
+const maxHits = 6000
+
+// scanRows appends the hits in every step-th row.
+func (l *Level) scanRows(step int, bullseyes bool) {
+	l.Hits = l.Hits[:0]
+	for y := step / 2; y < l.H && len(l.Hits) < maxHits; y += step {
+		row, t := l.Row(y), l.Thresholds.T[y/Block*l.Thresholds.Stride:]
+		l.scanRow(row, t[:l.Thresholds.Stride], y, bullseyes)
+	}
+}
+
+// scanRow keeps the last six changes p0..p5 and tests the five runs between them at each one.
+func (l *Level) scanRow(row, t []byte, y int, bullseyes bool) {
+	var p0, p1, p2, p3, p4, p5 int
+	var last uint64
+	for b := 0; b*Block < len(row); b += 8 {
+		words := binary.LittleEndian.Uint64(t[b:])
+		if words == 0 && last == 0 {
+			continue
+		}
+		m := darkBits(row[b*Block:], words)
+		changes := m ^ (m<<1 | last)
+		last = m >> 63
+		for ; changes != 0; changes &= changes - 1 {
+			k := bits.TrailingZeros64(changes)
+			p0, p1, p2, p3, p4, p5 = p1, p2, p3, p4, p5, b*Block+k
+			c, total := p3-p2, p5-p0
+			if c*64 < total*17 || c*64 > total*40 {
+				if bullseyes && equalRuns(p1-p0, p2-p1, c, p4-p3, p5-p4) && p0 > 0 {
+					l.hit(p2, p3, y, total, m>>k&1 == 1, true)
+				}
+				continue
+			}
+			if p0 > 0 && finderRuns(p1-p0, p2-p1, c, p4-p3, p5-p4) {
+				l.hit(p2, p3, y, total, m>>k&1 == 1, false)
+			}
+		}
+	}
+}
+
+func (l *Level) hit(p2, p3, y, width int, light, bullseye bool) {
+	if len(l.Hits) < maxHits {
+		l.Hits = append(l.Hits, Hit{float64(p2+p3) / 2, float64(y) + 0.5, float64(width), light, bullseye})
+	}
+}
+
+// darkBits compares up to 64 pixels with the thresholds of their eight blocks; bit k tells that pixel k is dark.
+func darkBits(row []byte, thresholds uint64) (m uint64) {
+	if len(row) < 64 {
+		var padded [64]byte
+		copy(padded[:], row)
+		for i := len(row); i < 64; i++ {
+			padded[i] = row[len(row)-1]
+		}
+		row = padded[:]
+	}
+	row = row[:64]
+	for k := 0; k < 64; k += 8 {
+		a := binary.LittleEndian.Uint64(row[k:])
+		m |= gather(^geTop(a, (thresholds>>k&255)*ones)) << k
+	}
+	return m
+}
+
+// finderRuns reports whether five runs are 1:1:3:1:1, give or take a blurred edge and sampling.
+func finderRuns(a, b, c, d, e int) bool {
+	total := a + b + c + d + e
+	if total < 7 {
+		return false
+	}
+	// In sevenths of the total: each run within half a module and half a pixel, the middle one within twice as much.
+	v := total/2 + 4
+	return abs(7*a-total) < v && abs(7*b-total) < v && abs(7*c-3*total) < 2*v && abs(7*d-total) < v && abs(7*e-total) < v
+}
+
+// equalRuns reports whether five runs are of one length.
+func equalRuns(a, b, c, d, e int) bool {
+	total := a + b + c + d + e
+	v := total/3 + 4
+	return total >= 6 && abs(5*a-total) < v && abs(5*b-total) < v && abs(5*c-total) < v && abs(5*d-total) < v && abs(5*e-total) < v
+}
+
+func abs(x int) int {
+	if x < 0 {
+		return -x
+	}
+	return x
+}
