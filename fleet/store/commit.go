@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"citygate/fleet"
+	"citygate/sync/wire"
+)
+
+// epochRow is one epoch as the transaction sees it.
+type epochRow struct {
+	id     int64 // 0: not stored yet
+	device int64
+	name   string
+	epoch  uint64
+	mark   uint64
+	chain  Chain
+}
+
+// Commit commits batches in their order, in one transaction: all of it is on
+// disk when Commit returns nil, nothing of it when it returns an error. The
+// results are in the order of the batches.
+func (s *Store) Commit(ctx context.Context, batches []Batch) ([]Result, error) {
+	for _, b := range batches {
+		if err := b.check(); err != nil {
+			return nil, err
+		}
+	}
+	results := make([]Result, len(batches))
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		stmts, err := prepareCommit(ctx, tx)
+		if err != nil {
+			return err
+		}
+		defer stmts.close()
+		for i, b := range batches {
+			if results[i], err = s.commitOne(ctx, tx, stmts, b); err != nil {
+				return fmt.Errorf("commit %s %016x from %d: %w", b.Device, b.Epoch, b.First(), err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range results {
+		if r.Outcome == Committed {
+			s.watch.send(Change{Device: batches[i].Device, What: "events", Epoch: batches[i].Epoch, Mark: r.Mark})
+		} else if r.Outcome == Forked {
+			s.watch.send(Change{Device: batches[i].Device, What: "findings"})
+		}
+	}
+	return results, nil
+}
+
+func (s *Store) commitOne(ctx context.Context, tx *sql.Tx, stmts *commitStmts, b Batch) (Result, error) {
+	device, err := deviceID(ctx, tx, b.Device)
+	if errors.Is(err, fleet.ErrUnknownDevice) {
+		return Result{Outcome: Stranger}, nil
+	} else if err != nil {
+		return Result{}, err
+	}
+	ep, err := loadEpoch(ctx, tx, device, b)
+	if err != nil {
+		return Result{}, err
+	}
+	if b.First() > ep.mark+1 {
+		return Result{Outcome: Ahead, Mark: ep.mark, Chain: ep.chain, NeedFirst: ep.mark + 1, NeedLast: b.First() - 1}, nil
+	}
+	fork, err := findFork(ctx, tx, ep, b)
+	if err != nil {
+		return Result{}, err
+	}
+	if fork != nil {
+		return Result{Outcome: Forked, Mark: ep.mark, Chain: ep.chain}, s.addFinding(ctx, tx, device, *fork)
+	}
+	if b.Last() <= ep.mark {
+		return Result{Outcome: Repeated, Mark: ep.mark, Chain: ep.chain}, nil
+	}
+	return s.extend(ctx, tx, stmts, ep, b)
+}
+
+// extend commits what lies above the mark and moves the mark to the batch's end.
+func (s *Store) extend(ctx context.Context, tx *sql.Tx, stmts *commitStmts, ep epochRow, b Batch) (Result, error) {
+	now := s.now()
+	last := b.Items[len(b.Items)-1]
+	old := ep.mark
+	ep.mark, ep.chain = last.Last, last.Chain
+	if err := saveEpoch(ctx, tx, &ep, now); err != nil {
+		return Result{}, err
+	}
+	tally := newTally()
+	for _, it := range b.Items {
+		if it.Last <= old {
+			continue
+		}
+		it.First = max(it.First, old+1)
+		if err := s.addItem(ctx, tx, stmts, ep, it, now); err != nil {
+			return Result{}, err
+		}
+		tally.add(it)
+		if it.Start != nil && it.First == 1 {
+			if err := s.linkPredecessor(ctx, tx, ep, *it.Start); err != nil {
+				return Result{}, err
+			}
+		}
+	}
+	if err := tally.save(ctx, stmts, ep.device); err != nil {
+		return Result{}, err
+	}
+	if err := s.checkSuccessors(ctx, tx, ep); err != nil {
+		return Result{}, err
+	}
+	if err := s.resolveGaps(ctx, tx, ep.device, ep.epoch, ep.mark); err != nil {
+		return Result{}, err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE devices SET heard_us = MAX(heard_us, $1) WHERE id = $2`, micros(now), ep.device)
+	return Result{Outcome: Committed, Mark: ep.mark, Chain: ep.chain, New: ep.mark - old}, err
+}
+
+func (s *Store) addItem(ctx context.Context, tx *sql.Tx, stmts *commitStmts, ep epochRow, it Item, now time.Time) error {
+	f := fleet.Finding{Device: ep.name, Epoch: ep.epoch, First: it.First, Last: it.Last, Detail: it.Reason, Theirs: it.Chain[:], Evidence: it.Raw}
+	switch it.Kind {
+	case ItemEvicted:
+		if _, err := stmts.evicted.ExecContext(ctx, ep.id, int64(it.First), int64(it.Last), micros(now), it.Raw, it.Chain[:]); err != nil {
+			return fmt.Errorf("store evicted range: %w", err)
+		}
+		f.Kind = fleet.Evicted
+		return s.addFinding(ctx, tx, ep.device, f)
+	case ItemPoison:
+		it.Type, it.Verdict, it.At = "", "", now // no event has an empty type
+		f.Kind = fleet.Poison
+		if err := s.addFinding(ctx, tx, ep.device, f); err != nil {
+			return err
+		}
+	}
+	_, err := stmts.event.ExecContext(ctx, ep.id, int64(it.First), micros(it.At), micros(now), it.Type, it.Verdict, it.Raw, it.Chain[:])
+	if err != nil {
+		return fmt.Errorf("store event %d: %w", it.First, err)
+	}
+	return nil
+}
+
+func loadEpoch(ctx context.Context, tx *sql.Tx, device int64, b Batch) (epochRow, error) {
+	ep := epochRow{device: device, name: b.Device, epoch: b.Epoch}
+	var mark int64
+	var chain []byte
+	err := tx.QueryRowContext(ctx, `SELECT id, mark, chain FROM epochs WHERE device = $1 AND epoch = $2`,
+		device, int64(b.Epoch)).Scan(&ep.id, &mark, &chain)
+	if errors.Is(err, sql.ErrNoRows) {
+		ep.chain = wire.Chain0(b.Device, b.Epoch)
+		return ep, nil
+	}
+	if err != nil {
+		return ep, fmt.Errorf("read mark: %w", err)
+	}
+	ep.mark = uint64(mark)
+	copy(ep.chain[:], chain)
+	return ep, nil
+}
+
+func saveEpoch(ctx context.Context, tx *sql.Tx, ep *epochRow, now time.Time) error {
+	if ep.id != 0 {
+		_, err := tx.ExecContext(ctx, `UPDATE epochs SET mark = $1, chain = $2, stored_us = $3 WHERE id = $4`,
+			int64(ep.mark), ep.chain[:], micros(now), ep.id)
+		if err != nil {
+			return fmt.Errorf("move mark: %w", err)
+		}
+		return nil
+	}
+	err := tx.QueryRowContext(ctx, `INSERT INTO epochs (device, epoch, mark, chain, opened_us, stored_us)
+		VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+		ep.device, int64(ep.epoch), int64(ep.mark), ep.chain[:], micros(now), micros(now)).Scan(&ep.id)
+	if err != nil {
+		return fmt.Errorf("open epoch: %w", err)
+	}
+	return nil
+}

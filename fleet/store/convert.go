@@ -1,0 +1,59 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"citygate/sync/wire"
+)
+
+// quickLimit is the time for scanning and checking that the promise names.
+const quickLimit = 100 * time.Millisecond
+
+// FromWire turns a decoded batch into what Commit takes. An item whose bytes
+// are not an event, or not the event of its place, becomes an ItemPoison: its
+// bytes are under the device's signature and are kept. The signature itself is
+// the caller's to check.
+func FromWire(b wire.Batch, evidence []byte) (Batch, error) {
+	out := Batch{Device: b.Device, Epoch: b.Epoch, Before: b.Prev, Evidence: evidence, Items: make([]Item, len(b.Items))}
+	seq, chain := b.First, b.Prev
+	for i, it := range b.Items {
+		chain = it.Chain(chain)
+		item := Item{First: seq, Last: seq, Chain: chain, Raw: it.Event}
+		if it.Evicted != nil {
+			raw, err := json.Marshal(it.Evicted)
+			if err != nil {
+				return Batch{}, fmt.Errorf("evicted range from %d: %w", seq, err)
+			}
+			item.Kind, item.Last, item.Raw = ItemEvicted, it.Evicted.Last, raw
+			item.Reason = fmt.Sprintf("%d events were given up for want of space", item.Last-item.First+1)
+		} else if e, err := wire.DecodeEvent(it.Event); err != nil {
+			item.Kind, item.Reason = ItemPoison, "the bytes are not an event: "+err.Error()
+		} else if e.Seq != seq {
+			item.Kind, item.Reason = ItemPoison, fmt.Sprintf("the event says it is number %d", e.Seq)
+		} else {
+			item.fill(e)
+		}
+		out.Items[i] = item
+		seq = item.Last + 1
+	}
+	return out, nil
+}
+
+// fill takes from an event what the store keeps beside its bytes.
+func (it *Item) fill(e wire.Event) {
+	it.At = time.UnixMicro(e.At).UTC()
+	it.Type = e.Type
+	if e.Type == wire.TypeScan {
+		it.Verdict = e.Verdict
+		it.Quick = time.Duration(e.ScanUS+e.VerifyUS)*time.Microsecond < quickLimit
+	}
+	if e.Type != wire.TypeStart {
+		return
+	}
+	it.Start = &Predecessor{}
+	if e.Before != nil {
+		it.Start = &Predecessor{Known: true, Epoch: e.Before.Epoch, Last: e.Before.Last, Chain: e.Before.Chain}
+	}
+}
