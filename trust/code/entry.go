@@ -2,9 +2,8 @@ package code
 
 import "crypto/sha256"
 
-// This file implements what a record is in the ledger: its entry, its leaf
-// hash, and the hash of the full subtree that a sealed code's path leads to
-// (RFC 9162, 2.1.1).
+// This file implements what a record is in the ledger: its entry and its leaf
+// hash (RFC 9162, 2.1.1).
 
 const commitContext = "cityid/v1 commit\x00"
 
@@ -42,28 +41,6 @@ func (c Code) LeafHash() [HashSize]byte {
 		return sha256.Sum256(append(buf[:1], entry[:]...))
 	}
 	return sha256.Sum256(append(buf[:1], c.Body...))
-}
-
-// Subtree returns the hash that the path of a sealed code leads to from its
-// leaf: what the full subtree number Index/256 must have. For a code without a
-// path it is the leaf hash.
-func (c Code) Subtree() [HashSize]byte {
-	hash := c.LeafHash()
-	var node [1 + 2*HashSize]byte
-	node[0] = 1
-	left, right := node[1:1+HashSize], node[1+HashSize:]
-	for level := 0; level < len(c.Path)/HashSize; level++ {
-		sibling := c.Path[level*HashSize : (level+1)*HashSize]
-		if c.Index>>level&1 == 0 {
-			copy(left, hash[:])
-			copy(right, sibling)
-		} else {
-			copy(left, sibling)
-			copy(right, hash[:])
-		}
-		hash = sha256.Sum256(node[:])
-	}
-	return hash
 }
 
 // BodyHash returns SHA-256 of the body, by which repeated sightings of one
