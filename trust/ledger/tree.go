@@ -41,39 +41,52 @@ func NewTree(strip, open []Hash) (*Tree, error) {
 }
 
 // Extend returns the tree that has the hashes of strip behind those of t and
-// open as its open tile. It proves nothing by itself: the caller compares Root
-// with a checkpoint's, and t's own open leaves with the closed tile's first
-// ones (Closes). Its cost does not depend on t's size, apart from one pointer
-// for 65,536 leaves.
+// open as its open tile. It proves nothing by itself: Grow does. Its cost does
+// not depend on t's size, apart from one pointer for 65,536 leaves.
 func (t *Tree) Extend(strip, open []Hash) (*Tree, error) {
 	if len(open) >= TileWidth {
 		return nil, errors.New("open tile has 256 leaves or more")
 	}
-	n := &Tree{tiles: t.tiles, full: t.full, peaks: t.peaks, open: open}
-	if len(strip) == 0 {
-		return n, nil
-	}
-	last := int(t.full / TileWidth)
-	tiles := make([]*tile, last, last+len(strip)/TileWidth+2)
-	copy(tiles, t.tiles)
-	cur := new(tile)
-	if t.full%TileWidth != 0 {
-		*cur = *t.tiles[last]
-	}
-	peaks := append(make([]Hash, 0, 64), t.peaks...)
+	b := newBuilder(t)
 	for _, h := range strip {
-		cur[n.full%TileWidth] = h
-		n.full++
-		peaks = push(peaks, n.full, h)
-		if n.full%TileWidth == 0 {
-			tiles, cur = append(tiles, cur), new(tile)
-		}
+		b.append(h)
 	}
-	if n.full%TileWidth != 0 {
-		tiles = append(tiles, cur)
+	return b.tree(open), nil
+}
+
+// builder collects the strip of a tree that grows out of another one.
+type builder struct {
+	t   Tree
+	own int // index of the last tile that the builder may write to, -1 for none
+}
+
+func newBuilder(old *Tree) builder {
+	b := builder{t: Tree{full: old.full}, own: -1}
+	b.t.tiles = append(make([]*tile, 0, len(old.tiles)+2), old.tiles...)
+	b.t.peaks = append(make([]Hash, 0, 64), old.peaks...)
+	return b
+}
+
+// append adds one hash to the strip, copying a tile that older trees share.
+func (b *builder) append(h Hash) {
+	i, at := int(b.t.full/TileWidth), b.t.full%TileWidth
+	switch {
+	case at == 0:
+		b.t.tiles = append(b.t.tiles, new(tile))
+	case b.own != i:
+		shared := *b.t.tiles[i]
+		b.t.tiles[i] = &shared
 	}
-	n.tiles, n.peaks = tiles, peaks
-	return n, nil
+	b.own = i
+	b.t.tiles[i][at] = h
+	b.t.full++
+	b.t.peaks = push(b.t.peaks, b.t.full, h)
+}
+
+// tree returns what was built; the builder must not be used afterwards.
+func (b *builder) tree(open []Hash) *Tree {
+	b.t.open = open
+	return &b.t
 }
 
 // push adds the count-th hash to the roots of perfect subtrees, merging as many
