@@ -9,30 +9,59 @@ TAGS   = $(shell pkg-config --exists opencv4 2>/dev/null || echo nogocv)
 GO    := go
 ARGS  ?=
 CAMERA ?=
+FUZZTIME ?= 10s
 
-.PHONY: run test check bench cross clean deps build race fuzz fmt
+.PHONY: run test check bench bench-scan bench-trust bench-sync cross clean build deps deps-test fuzz
 
-run: build ## the demo: registries, witnesses, broker, fleet and one gateway
-	$(BIN)/citydemo --bin $(BIN) --state $(VAR)/demo $(if $(CAMERA),--camera '$(CAMERA)') $(ARGS)
+run: build ## the demo: registries, witnesses, broker, fleet and one gateway; ARGS=--once, CAMERA=/dev/video0
+	@$(BIN)/citydemo --bin $(BIN) --state $(VAR)/demo $(if $(CAMERA),--camera '$(CAMERA)') $(ARGS)
 
 build: deps
 	@mkdir -p $(BIN)
-	$(GO) build -tags '$(TAGS)' -o $(BIN)/ ./cmd/...
+	@$(GO) build -tags '$(TAGS)' -o $(BIN)/ ./cmd/...
 
-test: deps ## all tests; ends with go test's own lines
+test: deps deps-test ## all tests; ends with go test's own lines
 	$(GO) test -tags '$(TAGS)' ./...
 
-# Installs the Debian packages that are missing, and only then. Without root or sudo, or when apt fails, it says so
-# and the build goes on with -tags nogocv and the embedded broker.
+check: deps ## form, vet, staticcheck, import rules, tidy go.mod
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt-ed:" $$out; exit 1; }
+	$(GO) vet -tags '$(TAGS)' ./...
+	$(GO) vet -tags nogocv ./scanner/... ./cmd/...
+	$(GO) tool staticcheck -tags '$(TAGS)' ./...
+	$(GO) test ./internal/importrules
+	$(GO) mod tidy -diff
+
+bench: ## every benchmark once, with its peers beside it
+	$(GO) test -tags nogocv -run '^$$' -bench . -benchtime 1x ./...
+
+fuzz: ## every fuzz target for FUZZTIME
+	@for p in $$($(GO) list -tags nogocv ./...); do for f in $$($(GO) test -tags nogocv -list '^Fuzz' $$p | grep '^Fuzz'); do \
+		echo "$$p $$f"; $(GO) test -tags nogocv -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+
+cross: ## a static gateway for arm64, file sources only; needs gcc-aarch64-linux-gnu
+	@mkdir -p $(BIN)/arm64
+	CGO_ENABLED=1 GOARCH=arm64 CC=aarch64-linux-gnu-gcc $(GO) build -o $(BIN)/arm64/ \
+		-tags 'nogocv sqlite_omit_load_extension osusergo netgo' -ldflags '-s -w -linkmode external -extldflags -static' ./cmd/citygate
+
+clean: ## everything that was built or run; the demo's state too
+	rm -rf $(VAR)
+
+# The Debian packages that are missing are installed, and only then. Without root or sudo, or when apt fails, this says
+# so and the build goes on with -tags nogocv and the embedded broker; tests that need a browser then skip, and say so.
+define install
+	@missing="$(strip $(1))"; [ -n "$$missing" ] || exit 0; \
+	as=; if [ "$$(id -u)" != 0 ]; then as=sudo; command -v sudo >/dev/null || { \
+		echo "$@: $$missing missing, and neither root nor sudo is here: $(2)" >&2; exit 0; }; fi; \
+	echo "$@: installing $$missing with apt-get (a few minutes, once)" >&2; mkdir -p $(VAR); \
+	$$as apt-get update >$(VAR)/apt.log 2>&1 && \
+	$$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing >>$(VAR)/apt.log 2>&1 || { \
+		tail -n 3 $(VAR)/apt.log >&2; echo "$@: apt-get could not install $$missing (see $(VAR)/apt.log): $(2)" >&2; }
+endef
+absent = $(if $(shell command -v $(1) || command -v /usr/sbin/$(1)),,$(2))
+
 deps:
-	@missing=; \
-	pkg-config --exists opencv4 2>/dev/null || missing="libopencv-dev pkg-config"; \
-	command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$$missing mosquitto"; \
-	[ -n "$$missing" ] || exit 0; \
-	as=; [ "$$(id -u)" = 0 ] || as=sudo; \
-	if [ -n "$$as" ] && ! command -v sudo >/dev/null; then \
-		echo "deps: $$missing missing, and neither root nor sudo is here: building with -tags nogocv and the embedded broker" >&2; exit 0; fi; \
-	echo "deps: installing $$missing with apt-get (a few minutes, once)" >&2; mkdir -p $(VAR); \
-	if ! { $$as apt-get update && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y --no-install-recommends $$missing; } >$(VAR)/apt.log 2>&1; then \
-		tail -n 3 $(VAR)/apt.log >&2; \
-		echo "deps: apt-get could not install $$missing ($(VAR)/apt.log): building with -tags nogocv and the embedded broker" >&2; fi
+	$(call install,$(if $(shell pkg-config --exists opencv4 2>/dev/null && echo yes),,libopencv-dev pkg-config) \
+		$(call absent,mosquitto,mosquitto),building with -tags nogocv and the embedded broker)
+
+deps-test:
+	$(call install,$(call absent,chromium,chromium fonts-noto-cjk) $(call absent,zint,zint),tests that need them are skipped)

@@ -79,7 +79,9 @@ type nameHook struct {
 func (h *nameHook) ID() string { return "certificate-name" }
 
 // Provides says which of the broker's questions this hook answers.
-func (h *nameHook) Provides(b byte) bool { return b == mqtt.OnConnectAuthenticate || b == mqtt.OnACLCheck }
+func (h *nameHook) Provides(b byte) bool {
+	return b == mqtt.OnConnectAuthenticate || b == mqtt.OnACLCheck
+}
 
 // OnConnectAuthenticate admits a client whose id is its certificate's common name.
 func (h *nameHook) OnConnectAuthenticate(cl *mqtt.Client, _ packets.Packet) bool {
