@@ -7,8 +7,6 @@ import (
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/aztec"
 	"github.com/makiuchi-d/gozxing/datamatrix"
-	multiqr "github.com/makiuchi-d/gozxing/multi/qrcode"
-	"github.com/makiuchi-d/gozxing/qrcode"
 )
 
 // This file implements reading through gozxing, for the symbologies that have no reader of our own.
@@ -19,14 +17,6 @@ func (s *Scanner) scanLibrary(f Frame) {
 	for _, inverted := range []bool{false, true} {
 		if inverted {
 			src = src.inverted()
-		}
-		if s.formats.Has(QR) {
-			s.readWith(src, QR, func(b *gozxing.BinaryBitmap, h hints) ([]*gozxing.Result, error) {
-				if all, err := multiqr.NewQRCodeMultiReader().DecodeMultiple(b, h); err == nil && len(all) > 0 {
-					return all, nil
-				}
-				return one(qrcode.NewQRCodeReader().Decode(b, h))
-			})
 		}
 		if s.formats.Has(DataMatrix) {
 			s.readWith(src, DataMatrix, func(b *gozxing.BinaryBitmap, h hints) ([]*gozxing.Result, error) {
@@ -88,11 +78,7 @@ func symbolOf(format Format, r *gozxing.Result) Symbol {
 		}
 	}
 	at := func(i int) Point { return Point{r.GetResultPoints()[i].GetX(), r.GetResultPoints()[i].GetY()} }
-	switch n := len(r.GetResultPoints()); {
-	case format == QR && n >= 3: // bottom left, top left, top right
-		bl, tl, tr := at(0), at(1), at(2)
-		sym.Corners = [4]Point{tl, tr, {tr.X + bl.X - tl.X, tr.Y + bl.Y - tl.Y}, bl}
-	case n >= 4:
+	if len(r.GetResultPoints()) >= 4 {
 		sym.Corners = [4]Point{at(0), at(1), at(2), at(3)}
 	}
 	return sym

@@ -4,6 +4,11 @@
 // so it is not safe for concurrent use: use one for each goroutine. Any pixels of any size are valid input; what cannot be read is left out.
 package scanner
 
+import (
+	"citygate/scanner/luma"
+	"citygate/scanner/qr"
+)
+
 // Frame is a picture of 8-bit luma, 0 black and 255 white. Row y is Pix[y*Stride : y*Stride+Width].
 type Frame struct {
 	Pix                   []byte
@@ -36,16 +41,24 @@ type Symbol struct {
 type Options struct {
 	Formats    Formats // symbologies to look for; 0 is all
 	MaxSymbols int     // the most symbols reported for one frame; 0 is DefaultMaxSymbols
+	Work       int     // the most pixels sampled in one frame beyond the first look at it; 0 is DefaultWork
 }
 
 // DefaultMaxSymbols is the most symbols reported for one frame unless the options say otherwise.
 const DefaultMaxSymbols = 256
 
+// DefaultWork is the work budget of a frame unless the options say otherwise. A sample takes about 10 ns on a server and 30 ns on a small board.
+const DefaultWork = 20_000_000
+
 // Scanner finds and reads codes in frames, one frame at a time.
 type Scanner struct {
 	formats Formats
 	max     int
+	work    int
 	found   []Symbol
+	look    luma.Look
+	finders luma.Finders
+	qr      *qr.Reader
 }
 
 // New returns a Scanner for the given options.
@@ -57,6 +70,12 @@ func New(o Options) *Scanner {
 	if s.max <= 0 {
 		s.max = DefaultMaxSymbols
 	}
+	if s.work = o.Work; s.work <= 0 {
+		s.work = DefaultWork
+	}
+	if s.formats.Has(QR) {
+		s.qr = qr.NewReader()
+	}
 	return s
 }
 
@@ -66,8 +85,32 @@ func (s *Scanner) Scan(f Frame) []Symbol {
 	if !f.valid() {
 		return nil
 	}
-	s.scanLibrary(f)
+	s.look.At(luma.Image{Pix: f.Pix, Stride: f.Stride, W: f.Width, H: f.Height}, s.formats.Has(Aztec))
+	if s.qr != nil {
+		s.scanQR()
+	}
+	if s.formats.Has(DataMatrix) || s.formats.Has(Aztec) {
+		s.scanLibrary(f)
+	}
 	return s.found
+}
+
+// scanQR reads the symbols that finder patterns mark.
+func (s *Scanner) scanQR() {
+	s.finders.Work = s.work / 4
+	s.finders.Collect(&s.look)
+	s.qr.Work = s.work
+	for _, f := range s.qr.Read(&s.look, s.finders.Found) {
+		s.add(Symbol{Format: QR, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
+	}
+}
+
+// corners translates corners on the finest level, which may have a border, to the frame.
+func (s *Scanner) corners(q luma.Quad) (c [4]Point) {
+	for i, p := range q {
+		c[i] = Point(p.Sub(s.look.Origin))
+	}
+	return c
 }
 
 // add keeps a symbol unless the frame's limit is reached or the same one was read before.

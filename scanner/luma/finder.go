@@ -1,0 +1,163 @@
+package luma
+
+import "math"
+
+// This file implements concentric patterns: a hit of the row scan is cut again across, along and on both diagonals. A line through the centre of
+// concentric squares cuts them in the ratios of the pattern whatever the tilt, so the same test holds for all four, and the middles of the cuts
+// give the centre to a fraction of a pixel.
+
+// Finder is a pattern of a dark square in a light ring in a dark ring, 3, 5 and 7 modules wide, or the same with dark and light exchanged. Its place
+// and size are those on the finest level.
+type Finder struct {
+	Center Point
+	Module float64 // size of a module in pixels, as cut along the axes of the picture
+	Light  bool    // the middle is light
+	Hits   int     // rows of the scan in which it was seen
+	Level  int     // index of the level on which it was found
+}
+
+// Finders collects the concentric patterns of a look.
+type Finders struct {
+	Found []Finder
+	// Work is how many pixels may still be sampled; it goes down. Counted, not timed, so that the same frame always gives the same result.
+	Work int
+}
+
+const (
+	maxFinders   = 400
+	sameFinder   = 1.6 // modules between the centres of what is one pattern
+	rayTolerance = 0.55
+)
+
+// Collect verifies the hits of all levels, finest first.
+func (c *Finders) Collect(k *Look) {
+	c.Found = c.Found[:0]
+	for i, l := range k.Levels {
+		for j := range l.Hits {
+			if h := &l.Hits[j]; !h.Bullseye && c.Work > 0 && len(c.Found) < maxFinders {
+				c.verify(l, i, h)
+			}
+		}
+	}
+}
+
+// verify adds the finder that h cuts, if it does.
+func (c *Finders) verify(l *Level, index int, h *Hit) {
+	p := Point{h.X * l.Scale, h.Y * l.Scale}
+	size := h.Width * l.Scale / 7
+	for i := range c.Found {
+		f := &c.Found[i]
+		if d := f.Center.Sub(p); f.Light == h.Light && math.Abs(d.X)+math.Abs(d.Y) < sameFinder*f.Module && size < 2*f.Module && f.Module < 2*size {
+			f.Hits++
+			return
+		}
+	}
+	t := l.Thresholds.At(int(h.X), int(h.Y)) << 8
+	c.Work -= 12
+	if t == 0 || !l.plausible(h, t) {
+		return
+	}
+	f, ok := l.concentric(Point{h.X, h.Y}, h.Width, t, h.Light, &c.Work)
+	if !ok {
+		return
+	}
+	f.Center, f.Module, f.Hits, f.Level = f.Center.Mul(l.Scale), f.Module*l.Scale, 1, index
+	for i := range c.Found {
+		g := &c.Found[i]
+		if d := g.Center.Sub(f.Center); g.Light == f.Light && math.Abs(d.X)+math.Abs(d.Y) < sameFinder*g.Module && f.Module < 2*g.Module && g.Module < 2*f.Module {
+			g.Hits++
+			return
+		}
+	}
+	c.Found = append(c.Found, f)
+}
+
+// plausible looks at four pixels above and below before any line is walked: the ring and the outer ring, in a pattern as high as it is wide,
+// give or take; two of them may be wrong.
+func (l *Level) plausible(h *Hit, t int) bool {
+	bad := 0
+	for _, s := range [...]float64{-1, 1} {
+		ring := l.Pixel(h.X, h.Y+s*h.Width*2/7)<<8 < t
+		outer := l.Pixel(h.X, h.Y+s*h.Width*3/7)<<8 < t
+		if ring != h.Light {
+			bad++
+		}
+		if outer == h.Light {
+			bad++
+		}
+	}
+	return bad <= 2
+}
+
+// Ray walks from p in the direction of the unit vector dir and stores the distances at which the picture crosses t (in 1/256), interpolated,
+// until all of edges are set. It returns how many it found up to the limit. light tells on which side of t it starts; where p is not, there are none.
+func (m *Image) Ray(p, dir Point, t int, light bool, step, limit float64, edges []float64, work *int) int {
+	last := m.At(p.X, p.Y) - t
+	if last >= 0 != light {
+		return 0
+	}
+	n := 0
+	for d := step; d <= limit; d += step {
+		v := m.At(p.X+d*dir.X, p.Y+d*dir.Y) - t
+		if (v < 0) != (last < 0) {
+			edges[n] = d - step*float64(v)/float64(v-last)
+			if n++; n == len(edges) {
+				*work -= int(d/step) + 1
+				return n
+			}
+		}
+		last = v
+	}
+	*work -= int(limit/step) + 1
+	return n
+}
+
+// cut measures a line through p in both directions: the five runs have to be 1:1:3:1:1. It returns the whole width and how far the pattern's
+// middle lies from p along dir.
+func (l *Level) cut(p, dir Point, t int, light bool, width float64, work *int) (total, offset float64, ok bool) {
+	var a, b [3]float64
+	step := min(max(width/21, 0.5), 1.5)
+	if l.Ray(p, dir, t, light, step, width*1.5, a[:], work) < 3 || l.Ray(p, dir.Mul(-1), t, light, step, width*1.5, b[:], work) < 3 {
+		return 0, 0, false
+	}
+	total = a[2] + b[2]
+	m := total / 7
+	v := m*rayTolerance + 0.5
+	if math.Abs(a[2]-a[1]-m) > v || math.Abs(a[1]-a[0]-m) > v || math.Abs(b[2]-b[1]-m) > v || math.Abs(b[1]-b[0]-m) > v ||
+		math.Abs(a[0]+b[0]-3*m) > 2*v {
+		return 0, 0, false
+	}
+	return total, (a[0] + a[1] + a[2] - b[0] - b[1] - b[2]) / 6, true
+}
+
+// concentric verifies a pattern around p, about width wide.
+func (l *Level) concentric(p Point, width float64, t int, light bool, work *int) (f Finder, ok bool) {
+	const d = math.Sqrt2 / 2
+	right, down := Point{1, 0}, Point{0, 1}
+	high, off, ok := l.cut(p, down, t, light, width, work)
+	if !ok || high > 3*width || width > 3*high {
+		return f, false
+	}
+	p.Y += off
+	wide, off, ok := l.cut(p, right, t, light, width, work)
+	if !ok {
+		return f, false
+	}
+	p.X += off
+	larger := max(wide, high)
+	_, off1, ok1 := l.cut(p, Point{d, d}, t, light, larger, work)
+	_, off2, ok2 := l.cut(p, Point{d, -d}, t, light, larger, work)
+	if !ok1 && !ok2 {
+		return f, false
+	}
+	if ok1 && ok2 { // both diagonals place the centre once more
+		p = p.Add(Point{(off1 + off2) * d / 2, (off1 - off2) * d / 2})
+	}
+	if h, off, ok := l.cut(p, down, t, light, high, work); ok {
+		p.Y, high = p.Y+off/2, h
+	}
+	if w, off, ok := l.cut(p, right, t, light, wide, work); ok {
+		p.X, wide = p.X+off/2, w
+	}
+	return Finder{Center: p, Module: (wide + high) / 14, Light: light}, true
+}

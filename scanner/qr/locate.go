@@ -1,0 +1,181 @@
+package qr
+
+import (
+	"math"
+
+	"citygate/scanner/luma"
+)
+
+// This file implements locating: from three finder patterns to the version and the perspective of a symbol.
+
+// place is a hypothesis of where a symbol lies.
+type place struct {
+	version int
+	tl      luma.Point // centres of the finder patterns
+	tr, bl  luma.Point
+	br      luma.Point // where the centre of a fourth one would be
+	h       luma.Homography
+	score   float64 // agreement of the function patterns, 1 at best
+}
+
+// setH computes the homography from the four centres.
+func (p *place) setH() bool {
+	n := float64(side(p.version)) - 3.5
+	dst := luma.Quad{p.tl, p.tr, p.br, p.bl}
+	if !dst.Convex() {
+		return false
+	}
+	var ok bool
+	p.h, ok = luma.Map(luma.Rect(3.5, 3.5, n, n), dst)
+	return ok
+}
+
+// legs is what was measured on a triple.
+type legs struct {
+	tl, tr, bl                 *luma.Finder
+	light                      bool
+	mTop, mRight, mLeft, mDown float64 // module sizes: at the top left and the top right along the upper leg, at the top left and the bottom left along the other
+}
+
+const (
+	maxMeasuredRatio = 2.5  // between module sizes along the legs
+	minScore         = 0.30 // agreement of function patterns for a place to be refined
+	goodScore        = 0.45 // and to be sampled
+)
+
+// try reads the symbol of a triple.
+func (r *Reader) try(t *triple) (Found, bool) {
+	g := legs{tl: &r.finders[t.tl], tr: &r.finders[t.tr], bl: &r.finders[t.bl]}
+	g.light = g.tl.Light
+	if !r.measure(&g) {
+		return Found{}, false
+	}
+	var best place
+	nx := g.tr.Center.Sub(g.tl.Center).Len() / math.Sqrt(g.mTop*g.mRight)
+	ny := g.bl.Center.Sub(g.tl.Center).Len() / math.Sqrt(g.mLeft*g.mDown)
+	n := (nx+ny)/2 + 7
+	if n < 18 || n > maxSide+12 {
+		return Found{}, false
+	}
+	if !r.timing(&g, n) {
+		return Found{}, false
+	}
+	v0 := (n - 17) / 4
+	reach := 0.75 + 0.06*v0
+	tried := false
+	for _, step := range [...]int{0, 1, -1, 2, -2, 3, -3} {
+		v := int(math.Round(v0)) + step
+		if v < minVersion || v > maxVersion || math.Abs(float64(v)-v0) > reach {
+			continue
+		}
+		p, ok := r.locate(&g, v)
+		if ok && (!tried || p.score > best.score) {
+			best, tried = p, true
+		}
+	}
+	if !tried {
+		return Found{}, false
+	}
+	r.refine(&best, g.light)
+	if best.score < goodScore {
+		return Found{}, false
+	}
+	return r.read(&best, g.light)
+}
+
+// measure finds the module sizes along both legs and compares them.
+func (r *Reader) measure(g *legs) bool {
+	u, v := g.tr.Center.Sub(g.tl.Center), g.bl.Center.Sub(g.tl.Center)
+	u, v = u.Mul(1/u.Len()), v.Mul(1/v.Len())
+	g.mTop, g.mRight = r.moduleAlong(g.tl, u), r.moduleAlong(g.tr, u)
+	g.mLeft, g.mDown = r.moduleAlong(g.tl, v), r.moduleAlong(g.bl, v)
+	least, most := min(g.mTop, g.mRight, g.mLeft, g.mDown), max(g.mTop, g.mRight, g.mLeft, g.mDown)
+	return least > 0 && most < maxMeasuredRatio*least
+}
+
+// timing counts the changes along the timing patterns (section 6.3.5), which lie three modules inside of the line between the finders' centres. One
+// of the two has to have about as many as the size asks for.
+func (r *Reader) timing(g *legs, n float64) bool {
+	return r.timingLine(g.tl, g.tr, g.bl, g.mTop, g.mRight, g.mLeft, n) || r.timingLine(g.tl, g.bl, g.tr, g.mLeft, g.mDown, g.mTop, n)
+}
+
+func (r *Reader) timingLine(a, b, side *luma.Finder, ma, mb, ms, n float64) bool {
+	u, v := b.Center.Sub(a.Center), side.Center.Sub(a.Center)
+	u, v = u.Mul(1/u.Len()), v.Mul(1/v.Len())
+	from := a.Center.Add(u.Mul(4 * ma)).Add(v.Mul(3 * ms))
+	to := b.Center.Sub(u.Mul(4 * mb)).Add(v.Mul(3 * ms * mb / ma))
+	l, scale := r.levelFor(min(ma, mb))
+	steps := int(math.Ceil((n-14)*3)) + 2
+	var lo, hi int = 1 << 20, 0
+	r.Work -= 2 * steps
+	for i := range steps + 1 {
+		p := from.Add(to.Sub(from).Mul(float64(i) / float64(steps))).Mul(1 / scale)
+		v := l.At(p.X, p.Y)
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	if hi-lo < 8<<8 {
+		return false
+	}
+	changes, state := 0, 0
+	margin := (hi - lo) / 16
+	window := 0 // running local middle against shadows
+	for i := range steps + 1 {
+		p := from.Add(to.Sub(from).Mul(float64(i) / float64(steps))).Mul(1 / scale)
+		v := l.At(p.X, p.Y)
+		if i == 0 {
+			window = (lo + hi) / 2
+		}
+		window += (v - window) / 12
+		switch {
+		case v > window+margin && state != 1:
+			state = 1
+			changes++
+		case v < window-margin && state != -1:
+			state = -1
+			changes++
+		}
+	}
+	want := n - 14 + 1
+	return math.Abs(float64(changes)-want) <= 3+0.3*want
+}
+
+// levelFor returns the level on which modules of the given size are at least two pixels and a half wide, and its scale.
+func (r *Reader) levelFor(module float64) (*luma.Level, float64) {
+	i := 0
+	for i+1 < len(r.look.Levels) && module/r.look.Levels[i].Scale >= 5 {
+		i++
+	}
+	return r.look.Levels[i], r.look.Levels[i].Scale
+}
+
+// locate finds the best place for one version.
+func (r *Reader) locate(g *legs, version int) (best place, ok bool) {
+	r.marks.set(version)
+	p := place{version: version, tl: g.tl.Center, tr: g.tr.Center, bl: g.bl.Center}
+	flat := p.tr.Add(p.bl).Sub(p.tl)
+	// The scale of a plane in perspective falls with the square of the depth: the roots of the module sizes are the weights of the corners.
+	wt, wl := math.Sqrt(g.mTop/g.mRight), math.Sqrt(g.mLeft/g.mDown)
+	tilted := flat
+	if w := wt + wl - 1; w > 0.3 {
+		tilted = p.tr.Mul(wt).Add(p.bl.Mul(wl)).Sub(p.tl).Mul(1 / w)
+	}
+	for _, br := range [...]luma.Point{flat, tilted} {
+		p.br = br
+		if !p.setH() {
+			continue
+		}
+		r.consider(&p, g.light, &best, &ok)
+		if version >= 2 {
+			r.alignBR(&p, g.light, &best, &ok)
+		}
+	}
+	return best, ok && best.score >= minScore
+}
+
+// consider scores p and keeps it if it is the best.
+func (r *Reader) consider(p *place, light bool, best *place, ok *bool) {
+	p.score = r.agreement(p, light)
+	if !*ok || p.score > best.score {
+		*best, *ok = *p, true
+	}
+}

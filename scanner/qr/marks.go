@@ -1,0 +1,167 @@
+package qr
+
+import (
+	"math"
+
+	"citygate/scanner/luma"
+)
+
+// This file implements the agreement of a picture with a symbol's function patterns (section 6.3): finder patterns with their separators, timing
+// and alignment patterns. Their modules are known, so how well they correlate with the picture tells how good a perspective is before any data is read.
+
+// mark is a module whose colour is known.
+type mark struct {
+	at   luma.Point // its centre, in modules
+	dark bool
+}
+
+// marks are the known modules of one version. Groups are judged apart, as light may differ over a symbol.
+type marks struct {
+	version int
+	all     []mark
+	ends    []int // of the groups in all
+}
+
+const maxTimingMarks = 48 // of one timing pattern; more are thinned out
+
+// set lists the marks of a version: three finders, two timing patterns, the alignment patterns near the far corner.
+func (m *marks) set(version int) {
+	if m.version == version {
+		return
+	}
+	m.version, m.all, m.ends = version, m.all[:0], m.ends[:0]
+	n := side(version)
+	for _, c := range [...][2]int{{3, 3}, {n - 4, 3}, {3, n - 4}} {
+		for y := -4; y <= 4; y++ {
+			for x := -4; x <= 4; x++ {
+				i, j := c[0]+x, c[1]+y
+				if i < 0 || j < 0 || i >= n || j >= n {
+					continue
+				}
+				d := max(x, -x, y, -y)
+				m.add(i, j, d != 2 && d != 4)
+			}
+		}
+		m.ends = append(m.ends, len(m.all))
+	}
+	for k := range 2 {
+		step := 1 + (n-16)/maxTimingMarks
+		if step > 1 {
+			step |= 1 // both colours
+		}
+		for i := 8; i < n-8; i += step {
+			if k == 0 {
+				m.add(i, 6, i%2 == 0)
+			} else {
+				m.add(6, i, i%2 == 0)
+			}
+		}
+		m.ends = append(m.ends, len(m.all))
+	}
+	at, k := alignment(version)
+	for _, c := range [...][2]int{{k - 1, k - 1}, {k - 2, k - 1}, {k - 1, k - 2}, {k - 2, k - 2}} {
+		if c[0] < 0 || c[1] < 0 || (c[0] == 0 && (c[1] == 0 || c[1] == k-1)) || (c[1] == 0 && c[0] == k-1) {
+			continue
+		}
+		for y := -2; y <= 2; y++ {
+			for x := -2; x <= 2; x++ {
+				m.add(at[c[0]]+x, at[c[1]]+y, max(x, -x, y, -y) != 1)
+			}
+		}
+		m.ends = append(m.ends, len(m.all))
+	}
+}
+
+func (m *marks) add(x, y int, dark bool) {
+	m.all = append(m.all, mark{luma.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5}, dark})
+}
+
+// agreement returns the mean over the groups of the correlation between the known modules and the picture.
+func (r *Reader) agreement(p *place, light bool) float64 {
+	l, scale := r.levelFor(p.module())
+	from, total := 0, 0.0
+	h := scaled(&p.h, 1/scale)
+	for _, end := range r.marks.ends {
+		var n, nd, sum, dark, squares int
+		for _, m := range r.marks.all[from:end] {
+			q := h.At(m.at)
+			v := l.At(q.X, q.Y) >> 4
+			n++
+			sum += v
+			squares += v * v
+			if m.dark {
+				nd++
+				dark += v
+			}
+		}
+		total += correlation(n, nd, sum, dark, squares, light)
+		from = end
+	}
+	r.Work -= 2 * len(r.marks.all)
+	return total / float64(len(r.marks.ends))
+}
+
+// correlation returns that of n values, of which nd belong to dark modules, with the pattern. The sums are those of all values, of the dark ones, and of the
+// squares. A patch without contrast correlates with nothing.
+func correlation(n, nd, sum, dark, squares int, light bool) float64 {
+	nl := n - nd
+	variance := float64(squares)/float64(n) - float64(sum)/float64(n)*float64(sum)/float64(n)
+	if variance < 9*256 || nd == 0 || nl == 0 { // 16ths of a gray level: a deviation of three levels
+		return 0
+	}
+	c := (float64(sum-dark)/float64(nl) - float64(dark)/float64(nd)) / math.Sqrt(variance) * math.Sqrt(float64(nd)*float64(nl)) / float64(n)
+	if light {
+		return -c
+	}
+	return c
+}
+
+// module returns the size of a module in the middle of the place.
+func (p *place) module() float64 {
+	n := float64(side(p.version) - 7)
+	return math.Sqrt(math.Abs(p.tr.Sub(p.bl).Cross(p.br.Sub(p.tl)))/2) / n
+}
+
+// scaled returns h followed by a scaling of the picture.
+func scaled(h *luma.Homography, k float64) luma.Homography {
+	s := *h
+	for i := range 6 {
+		s[i] *= k
+	}
+	return s
+}
+
+// refine moves the four centres, one direction at a time, as long as the function patterns agree better.
+func (r *Reader) refine(p *place, light bool) {
+	r.marks.set(p.version)
+	m := p.module()
+	for step := 1.0; step > 0.08; step /= 2 {
+		for round := 0; round < 3; round++ {
+			better := false
+			for corner := 3; corner >= 0; corner-- {
+				for _, d := range [...]luma.Point{{X: 1}, {X: -1}, {Y: 1}, {Y: -1}} {
+					k := step * m
+					if corner < 3 {
+						k *= 0.5 // the finders' centres were measured
+					}
+					q := *p
+					c := q.corner(corner)
+					*c = c.Add(d.Mul(k))
+					if !q.setH() {
+						continue
+					}
+					if q.score = r.agreement(&q, light); q.score > p.score+1e-4 {
+						*p, better = q, true
+					}
+				}
+			}
+			if !better || r.Work < 0 {
+				break
+			}
+		}
+	}
+}
+
+func (p *place) corner(i int) *luma.Point {
+	return [...]*luma.Point{&p.tl, &p.tr, &p.bl, &p.br}[i]
+}

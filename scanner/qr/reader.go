@@ -1,0 +1,69 @@
+package qr
+
+import "citygate/scanner/luma"
+
+// This file joins the stages: a look at a frame in, symbols and their places out.
+
+// Found is a symbol that was read and where it is, in pixels of the look's finest level: clockwise from the symbol's own top left corner.
+type Found struct {
+	Symbol
+	Format  Format
+	Light   bool // light modules on a dark ground
+	Corners luma.Quad
+}
+
+// Format tells the symbologies of ISO/IEC 18004 and ISO/IEC 23941 apart.
+type Format uint8
+
+// The symbologies that a Reader reads.
+const (
+	Full Format = iota // QR Code
+	Micro
+	Rectangular
+)
+
+// Reader finds and reads symbols. It keeps its working memory, so it is not safe for concurrent use.
+type Reader struct {
+	// Work is how many pixels may still be sampled; it goes down, and below zero nothing more is tried.
+	Work int
+
+	look    *luma.Look
+	finders []luma.Finder
+	used    []bool
+	near    []neighbour
+	triples []triple
+	decoder *Decoder
+	marks   marks
+	grid    luma.Grid
+	mesh    mesh
+	found   []Found
+}
+
+// NewReader returns a Reader.
+func NewReader() *Reader { return &Reader{decoder: NewDecoder()} }
+
+const maxPerFinder = 12 // triples tried with one finder as the top left before it is given up
+
+// Read returns the QR Code symbols among the finders of a look. The result is valid until the next call.
+func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
+	r.look, r.finders, r.found = look, finders, r.found[:0]
+	if len(finders) < 3 {
+		return r.found
+	}
+	r.used = append(r.used[:0], make([]bool, len(finders))...)
+	r.findTriples()
+	for i := range r.triples {
+		t := &r.triples[i]
+		if r.Work < 0 {
+			break
+		}
+		if r.used[t.tl] || r.used[t.tr] || r.used[t.bl] {
+			continue
+		}
+		if f, ok := r.try(t); ok {
+			r.used[t.tl], r.used[t.tr], r.used[t.bl] = true, true, true
+			r.found = append(r.found, f)
+		}
+	}
+	return r.found
+}

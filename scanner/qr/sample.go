@@ -1,0 +1,131 @@
+package qr
+
+import (
+	"citygate/scanner/luma"
+)
+
+// This file implements sampling: the modules' gray over a mesh that the alignment patterns bend, and the attempts to decode them.
+
+// mesh is a grid of displacements, in pixels, at the centres of the alignment patterns.
+type mesh struct {
+	at    [7]int
+	n     int
+	moved [49]luma.Point
+	known [49]bool
+}
+
+// bend finds each alignment pattern near where the place has it and remembers by how much it is off. Where one is not found, its neighbours to the left and above
+// tell.
+func (r *Reader) bend(p *place, light bool) {
+	m := &r.mesh
+	m.at, m.n = alignment(p.version)
+	for j := range m.n {
+		for i := range m.n {
+			k := j*m.n + i
+			m.moved[k], m.known[k] = luma.Point{}, false
+			if (i == 0 && (j == 0 || j == m.n-1)) || (j == 0 && i == m.n-1) {
+				m.known[k] = true // a finder pattern is there, which the place fits
+				continue
+			}
+			var guess luma.Point
+			near := 0.0
+			if i > 0 {
+				guess, near = guess.Add(m.moved[k-1]), near+1
+			}
+			if j > 0 {
+				guess, near = guess.Add(m.moved[k-m.n]), near+1
+			}
+			if i > 0 && j > 0 { // continue the bend: left + above - above left
+				guess, near = guess.Sub(m.moved[k-m.n-1]), 1
+			}
+			guess = guess.Mul(1 / max(near, 1))
+			c := luma.Point{X: float64(m.at[i]) + 0.5, Y: float64(m.at[j]) + 0.5}
+			at := p.h.At(c)
+			u, v := p.h.At(c.Add(luma.Point{X: 1})).Sub(at), p.h.At(c.Add(luma.Point{Y: 1})).Sub(at)
+			found, s := r.findPattern(at.Add(guess), u, v, 2, light)
+			m.moved[k] = guess
+			if s > meshAlignment {
+				m.moved[k], m.known[k] = found.Sub(at), true
+			}
+		}
+	}
+}
+
+// shift returns the displacement at a module: bilinear between the four alignment patterns around it, continued a little outside of them.
+func (m *mesh) shift(x, y int) luma.Point {
+	if m.n < 2 {
+		return luma.Point{}
+	}
+	a, b := 0, 0
+	for a < m.n-2 && x >= m.at[a+1] {
+		a++
+	}
+	for b < m.n-2 && y >= m.at[b+1] {
+		b++
+	}
+	fx := min(max(float64(x-m.at[a])/float64(m.at[a+1]-m.at[a]), -0.25), 1.25)
+	fy := min(max(float64(y-m.at[b])/float64(m.at[b+1]-m.at[b]), -0.25), 1.25)
+	k := b*m.n + a
+	top := m.moved[k].Mul(1 - fx).Add(m.moved[k+1].Mul(fx))
+	return top.Mul(1 - fy).Add(m.moved[k+m.n].Mul(1 - fx).Add(m.moved[k+m.n+1].Mul(fx)).Mul(fy))
+}
+
+// attempts are the strengths of sharpening, in 1/256, with which a sampled symbol is decoded, and whether erasures are tried.
+var attempts = [...]struct {
+	alpha    int32
+	erasures bool
+}{{30, false}, {0, false}, {76, false}, {30, true}}
+
+// read samples a place and decodes it.
+func (r *Reader) read(p *place, light bool) (Found, bool) {
+	n := side(p.version)
+	r.mesh.n = 0
+	if p.version >= 2 {
+		r.bend(p, light)
+	}
+	r.sample(p, n)
+	for _, a := range attempts {
+		m := Modules{Side: n, V: r.grid.Judge(a.alpha, light)}
+		r.Work -= 8 * n * n
+		r.decoder.Erasures = a.erasures
+		if s, ok := r.decoder.Decode(&m); ok {
+			return r.result(p, s, light), true
+		}
+	}
+	return Found{}, false
+}
+
+// sample fills the grid with the gray of each module.
+func (r *Reader) sample(p *place, n int) {
+	r.grid.Resize(n, n)
+	l, scale := r.levelFor(p.module())
+	h := scaled(&p.h, 1/scale)
+	wide := p.module()/scale >= 2.2
+	for y := range n {
+		for x := range n {
+			c := luma.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5}
+			at := h.At(c).Add(r.mesh.shift(x, y).Mul(1 / scale))
+			if !wide {
+				r.grid.Gray[y*n+x] = int32(l.At(at.X, at.Y))
+				continue
+			}
+			u, v := p.h.At(luma.Point{X: c.X + 0.2, Y: c.Y}), p.h.At(luma.Point{X: c.X, Y: c.Y + 0.2})
+			o := p.h.At(c)
+			r.grid.Gray[y*n+x] = int32(l.Patch(at, u.Sub(o).Mul(1/scale), v.Sub(o).Mul(1/scale)))
+		}
+	}
+	r.Work -= 6 * n * n
+}
+
+// result turns a decoded place into a symbol with its corners. A mirrored symbol's own top right is at the bottom left.
+func (r *Reader) result(p *place, s Symbol, light bool) Found {
+	n := float64(side(p.version))
+	f := Found{Symbol: s, Light: light}
+	for i, c := range luma.Rect(0, 0, n, n) {
+		f.Corners[i] = p.h.At(c)
+	}
+	if s.Mirrored {
+		f.Corners[1], f.Corners[3] = f.Corners[3], f.Corners[1]
+	}
+	return f
+}
