@@ -196,8 +196,11 @@ func (c *capture) luma(f *scanner.Frame) error {
 // millisecond at 720p, and buys that no frame points into freed memory.
 func copyMat(m *gocv.Mat, rows int, f *scanner.Frame) error {
 	b, err := m.DataPtrUint8()
-	if err != nil || len(b) < rows*m.Cols() {
-		return fmt.Errorf("%w: a frame of %d bytes: %w", ErrBroken, len(b), err)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	if len(b) < rows*m.Cols() {
+		return fmt.Errorf("%w: a frame of %d bytes", ErrBroken, len(b))
 	}
 	reserve(f, m.Cols(), rows)
 	copy(f.Pix, b)
@@ -208,15 +211,12 @@ func copyMat(m *gocv.Mat, rows int, f *scanner.Frame) error {
 // libjpeg-turbo.
 type pictureDecoder struct{}
 
-// ignoreOrientation keeps OpenCV from turning a picture by what its EXIF says.
-const ignoreOrientation = gocv.IMReadFlag(128)
-
 func (pictureDecoder) decode(b []byte, f *scanner.Frame) error {
 	b, err := wholeJPEG(b)
 	if err != nil {
 		return err
 	}
-	m, err := gocv.IMDecode(b, gocv.IMReadGrayScale|ignoreOrientation)
+	m, err := gocv.IMDecode(b, gocv.IMReadGrayScale|gocv.IMReadIgnoreOrientation)
 	if err != nil {
 		return damaged("JPEG", err)
 	}

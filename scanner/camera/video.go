@@ -77,4 +77,3 @@ func (v *film) rewind() error {
 }
 
 func (v *film) close() { v.file.Close() }
-
