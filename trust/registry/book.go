@@ -1,0 +1,149 @@
+package registry
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"citygate/trust/code"
+)
+
+// This file implements books: append-only files of JSON lines that hold a log's entries, in order, before the log has them.
+
+// row is one line. A record has Body, Key, Sig and Request; an entry of another log has Entry; padding has neither.
+type row struct {
+	Index   uint64 `json:"i"`
+	Entry   []byte `json:"e,omitempty"`
+	Request string `json:"r,omitempty"`
+	Body    []byte `json:"b,omitempty"`
+	Key     uint32 `json:"k,omitempty"`
+	Sig     []byte `json:"s,omitempty"`
+}
+
+// entry is what the log gets.
+func (w row) entry() []byte {
+	switch {
+	case len(w.Body) > 0:
+		return code.EntryOf(w.Body)
+	case len(w.Entry) > 0:
+		return w.Entry
+	}
+	return []byte(code.Padding)
+}
+
+// book is one open book. Its methods are called with the folder's lock held.
+type book struct {
+	f    *os.File
+	at   []int64 // where row i begins
+	end  int64   // where the rows that were read end
+	torn bool    // something that is no row follows
+}
+
+func openBook(path string) (*book, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, keyMode)
+	if err != nil {
+		return nil, fmt.Errorf("open book: %w", err)
+	}
+	return &book{f: f}, nil
+}
+
+func (b *book) len() uint64 { return uint64(len(b.at)) }
+
+// refresh reads the rows that were added since, by whichever process, and shows each to visit. It stops at the first line that is no
+// row, which repair then has to judge.
+func (b *book) refresh(visit func(row) error) error {
+	st, err := b.f.Stat()
+	if err != nil {
+		return fmt.Errorf("read book %s: %w", b.f.Name(), err)
+	}
+	b.torn = false
+	r := bufio.NewReaderSize(io.NewSectionReader(b.f, b.end, st.Size()-b.end), 1<<16)
+	for {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			b.torn = len(line) > 0
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read book %s: %w", b.f.Name(), err)
+		}
+		var w row
+		if json.Unmarshal(line, &w) != nil || w.Index != b.len() {
+			b.torn = true
+			return nil
+		}
+		if err := visit(w); err != nil {
+			return fmt.Errorf("book %s, row %d: %w", b.f.Name(), w.Index, err)
+		}
+		b.at = append(b.at, b.end)
+		b.end += int64(len(line))
+	}
+}
+
+// repair cuts off what a crash left behind the rows. That was never answered to anyone, as an answer waits for the log; so if the log has
+// got further than the rows, the book is damaged and nothing is touched.
+func (b *book) repair(logSize uint64) error {
+	if b.len() < logSize {
+		return fmt.Errorf("book %s has %d good rows, the log %d entries: the book is damaged, restore it from a copy", b.f.Name(), b.len(), logSize)
+	}
+	if !b.torn {
+		return nil
+	}
+	if err := errors.Join(b.f.Truncate(b.end), b.f.Sync()); err != nil {
+		return fmt.Errorf("repair book: %w", err)
+	}
+	b.torn = false
+	return nil
+}
+
+// append makes rows durable. Their indices are those that follow the book's last row. After an error the rows may or may not be there;
+// the next refresh tells.
+func (b *book) append(rows []row) error {
+	var buf bytes.Buffer
+	at := make([]int64, len(rows))
+	e := json.NewEncoder(&buf)
+	for i, w := range rows {
+		if w.Index != b.len()+uint64(i) {
+			return fmt.Errorf("append to book: row %d where %d is next", w.Index, b.len()+uint64(i))
+		}
+		at[i] = b.end + int64(buf.Len())
+		if err := e.Encode(w); err != nil {
+			return fmt.Errorf("append to book: %w", err)
+		}
+	}
+	if _, err := b.f.WriteAt(buf.Bytes(), b.end); err != nil {
+		return fmt.Errorf("append to book: %w", err)
+	}
+	if err := b.f.Sync(); err != nil {
+		return fmt.Errorf("append to book: %w", err)
+	}
+	b.at = append(b.at, at...)
+	b.end += int64(buf.Len())
+	return nil
+}
+
+// row reads one row.
+func (b *book) row(i uint64) (row, error) {
+	if i >= b.len() {
+		return row{}, fmt.Errorf("book %s has no row %d", b.f.Name(), i)
+	}
+	to := b.end
+	if i+1 < b.len() {
+		to = b.at[i+1]
+	}
+	line := make([]byte, to-b.at[i])
+	if _, err := b.f.ReadAt(line, b.at[i]); err != nil {
+		return row{}, fmt.Errorf("read book: %w", err)
+	}
+	var w row
+	if err := json.Unmarshal(line, &w); err != nil || w.Index != i {
+		return row{}, fmt.Errorf("book %s, row %d is damaged", b.f.Name(), i)
+	}
+	return w, nil
+}
+
+func (b *book) close() error { return b.f.Close() }

@@ -1,0 +1,279 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"citygate/trust/cityid"
+	"citygate/trust/code"
+	"citygate/trust/ledger"
+)
+
+// RootPolicyFile is where the national registry in dir publishes the root policy that gateways start from.
+func RootPolicyFile(dir string) string { return filepath.Join(dir, "public", "root.json") }
+
+func directoryKey(i int) string { return fmt.Sprintf("directory-%d", i+1) }
+
+// rootPolicy is the policy that the national registry's keys and configuration make.
+func rootPolicy(dir string, c Config) (ledger.RootPolicy, error) {
+	logKey, err := verifierKey(dir, ledger.DirectoryLog)
+	if err != nil {
+		return ledger.RootPolicy{}, err
+	}
+	p := ledger.RootPolicy{
+		Directory: ledger.LogPolicy{Origin: c.origin(ledger.DirectoryLog), LogKeys: []string{logKey},
+			Witnesses: c.witnessKeys(), Quorum: c.Quorum},
+		DirectoryThreshold: defaultThreshold,
+	}
+	for i := range directoryKeys {
+		key, err := verifierKey(dir, directoryKey(i))
+		if err != nil {
+			return ledger.RootPolicy{}, err
+		}
+		p.DirectoryKeys = append(p.DirectoryKeys, key)
+	}
+	return p, p.Validate()
+}
+
+// Enrolment is what a registry asks the holder of the prefix above to put into the directory: its row and its issuer key. It is a JSON file
+// without secrets.
+type Enrolment struct {
+	Version   int               `json:"version"`
+	Prefix    string            `json:"prefix"`
+	Names     map[string]string `json:"names"`
+	Records   Log               `json:"records"`
+	Status    Log               `json:"status"`
+	AllocKeys []string          `json:"allocation_keys"`
+	Threshold int               `json:"allocation_threshold"`
+	Witnesses []string          `json:"witnesses"`
+	Quorum    int               `json:"quorum"`
+	Mirrors   []string          `json:"mirrors,omitempty"`
+	IssuerKey []byte            `json:"issuer_key"` // Ed25519, 32 bytes
+	Hosts     []string          `json:"hosts"`
+}
+
+// Log is a log in an Enrolment.
+type Log struct {
+	Short  string   `json:"short"`
+	Origin string   `json:"origin"`
+	Keys   []string `json:"keys"`
+}
+
+// Allocation says where in the directory an enrolment's rows are. Key is what the registry needs to issue.
+type Allocation struct {
+	Version   int    `json:"version"`
+	Prefix    string `json:"prefix"`
+	Registry  uint64 `json:"registry"` // index of the registry row
+	Key       uint32 `json:"key"`      // index of the key row
+	IssuerKey []byte `json:"issuer_key"`
+}
+
+// ParseEnrolment reads the JSON form of an enrolment, strictly.
+func ParseEnrolment(b []byte) (Enrolment, error) {
+	var e Enrolment
+	if err := strict(b, &e); err != nil {
+		return Enrolment{}, fmt.Errorf("enrolment request: %w", err)
+	}
+	if e.Version != configVersion {
+		return Enrolment{}, fmt.Errorf("enrolment request has version %d, this program reads %d", e.Version, configVersion)
+	}
+	return e, nil
+}
+
+// ParseAllocation reads the JSON form of an allocation, strictly.
+func ParseAllocation(b []byte) (Allocation, error) {
+	var a Allocation
+	if err := strict(b, &a); err != nil {
+		return Allocation{}, fmt.Errorf("allocation: %w", err)
+	}
+	if a.Version != configVersion {
+		return Allocation{}, fmt.Errorf("allocation has version %d, this program reads %d", a.Version, configVersion)
+	}
+	return a, nil
+}
+
+// Marshal gives the JSON form of an enrolment.
+func (e Enrolment) Marshal() []byte { return indented(e) }
+
+// Marshal gives the JSON form of an allocation.
+func (a Allocation) Marshal() []byte { return indented(a) }
+
+// Enrol gives the enrolment request of the registry in dir. It needs no open registry.
+func Enrol(dir string) (Enrolment, error) {
+	c, err := ReadConfig(dir)
+	if err != nil {
+		return Enrolment{}, err
+	}
+	issuer, err := LoadIssuerKey(IssuerKeyFile(dir))
+	if err != nil {
+		return Enrolment{}, err
+	}
+	alloc, err := verifierKey(dir, allocationKey)
+	if err != nil {
+		return Enrolment{}, err
+	}
+	e := Enrolment{
+		Version: configVersion, Prefix: c.Prefix, Names: c.Names, AllocKeys: []string{alloc}, Threshold: 1, Witnesses: c.witnessKeys(),
+		Quorum: c.Quorum, Mirrors: c.Mirrors, IssuerKey: issuer.Public().(ed25519.PublicKey), Hosts: c.Hosts,
+	}
+	for log, to := range map[string]*Log{c.RecordsLog(): &e.Records, c.StatusLog(): &e.Status} {
+		key, err := verifierKey(dir, log)
+		if err != nil {
+			return Enrolment{}, err
+		}
+		*to = Log{Short: log, Origin: c.origin(log), Keys: []string{key}}
+	}
+	return e, nil
+}
+
+// Accept notes in the registry's configuration that the directory has its rows, so that it can issue.
+func Accept(dir string, a Allocation) error {
+	c, err := ReadConfig(dir)
+	if err != nil {
+		return err
+	}
+	issuer, err := LoadIssuerKey(IssuerKeyFile(dir))
+	if err != nil {
+		return err
+	}
+	if a.Prefix != c.Prefix || !bytes.Equal(a.IssuerKey, issuer.Public().(ed25519.PublicKey)) {
+		return fmt.Errorf("the allocation is for %s and another key or prefix than this registry's (%s)", a.Prefix, c.Prefix)
+	}
+	c.Key = &a.Key
+	return writeConfig(dir, c)
+}
+
+// rows gives the directory's rows of an enrolment.
+func (e Enrolment) rows() (*ledger.RegistryRow, *ledger.KeyRow) {
+	return &ledger.RegistryRow{
+			Prefix: e.Prefix, Names: e.Names, Records: ledger.LogRef(e.Records), Status: ledger.LogRef(e.Status), AllocKeys: e.AllocKeys,
+			AllocThreshold: e.Threshold, Witnesses: e.Witnesses, Quorum: e.Quorum, Mirrors: e.Mirrors,
+		}, &ledger.KeyRow{
+			Prefix: e.Prefix, Key: e.IssuerKey, Alg: code.AlgEd25519, Hosts: e.Hosts, Records: e.Records.Short, Status: e.Status.Short,
+		}
+}
+
+// visitDirectory folds a row of the directory's book.
+func (r *Registry) visitDirectory(w row) error {
+	r.fold = r.fold.With([][]byte{w.Entry})
+	return nil
+}
+
+// Allocate puts an enrolment into the directory: a registry row, unless the newest one of the prefix is the same, and a key row, unless the
+// issuer key has one. Each entry is signed by 2 of the directory keys for its own index. An entry that gateways would not obey is refused
+// and not logged. Only the national registry allocates, its own prefix and what lies directly below it.
+func (r *Registry) Allocate(ctx context.Context, e Enrolment) (Allocation, error) {
+	if r.directory == nil {
+		return Allocation{}, errors.New("allocate: only the national registry runs the directory")
+	}
+	p, err := cityid.ParsePrefix(e.Prefix)
+	if err != nil {
+		return Allocation{}, fmt.Errorf("allocate: %w", err)
+	}
+	if parent, ok := p.Parent(); p != r.prefix && (!ok || parent != r.prefix) {
+		return Allocation{}, fmt.Errorf("allocate: %s does not lie directly below %s", p, r.prefix)
+	}
+	a := Allocation{Version: configVersion, Prefix: e.Prefix, IssuerKey: e.IssuerKey}
+	err = r.exclusive(ctx, func() error {
+		registry, key := e.rows()
+		if a.Registry, err = r.allocateRegistry(ctx, registry); err != nil {
+			return err
+		}
+		index, err := r.allocateKey(ctx, key)
+		a.Key = uint32(index)
+		return err
+	})
+	if err != nil {
+		return Allocation{}, fmt.Errorf("allocate %s: %w", e.Prefix, err)
+	}
+	return a, nil
+}
+
+func (r *Registry) allocateRegistry(ctx context.Context, row *ledger.RegistryRow) (uint64, error) {
+	if old := r.fold.Registry(row.Prefix); old != nil {
+		a, err1 := ledger.EncodePayload(ledger.DirectoryEntry{Registry: old})
+		b, err2 := ledger.EncodePayload(ledger.DirectoryEntry{Registry: row})
+		if err := errors.Join(err1, err2); err != nil {
+			return 0, err
+		}
+		if bytes.Equal(a, b) {
+			return r.findEntry(func(e ledger.DirectoryEntry) bool { return bytes.Equal(e.Payload, b) })
+		}
+	}
+	return r.logEntry(ctx, ledger.DirectoryEntry{Registry: row})
+}
+
+func (r *Registry) allocateKey(ctx context.Context, row *ledger.KeyRow) (uint64, error) {
+	for i := range r.fold.Size() {
+		k, _ := r.fold.Key(uint32(i))
+		if k != nil && bytes.Equal(k.Key, row.Key) {
+			if k.Prefix != row.Prefix || !slices.Equal(k.Hosts, row.Hosts) || k.Records != row.Records {
+				return 0, fmt.Errorf("the issuer key has another row, at %d; a row never changes: make a new key", i)
+			}
+			return i, nil
+		}
+	}
+	return r.logEntry(ctx, ledger.DirectoryEntry{Key: row})
+}
+
+// findEntry gives the index of the newest entry that fits.
+func (r *Registry) findEntry(fits func(ledger.DirectoryEntry) bool) (uint64, error) {
+	for i := r.directory.book.len(); i > 0; i-- {
+		w, err := r.directory.book.row(i - 1)
+		if err != nil {
+			return 0, err
+		}
+		if e, err := ledger.ParseDirectoryEntry(i-1, w.Entry); err == nil && fits(e) {
+			return i - 1, nil
+		}
+	}
+	return 0, errors.New("the directory's book lacks an entry of its own fold")
+}
+
+// logEntry signs an entry for the next index and logs it, if the directory's readers will obey it.
+func (r *Registry) logEntry(ctx context.Context, e ledger.DirectoryEntry) (uint64, error) {
+	index := r.directory.book.len()
+	payload, err := ledger.EncodePayload(e)
+	if err != nil {
+		return 0, err
+	}
+	var sigs []ledger.Signature
+	for i := range r.fold.Root().DirectoryThreshold {
+		s, err := loadSigner(r.dir, directoryKey(i))
+		if err != nil {
+			return 0, err
+		}
+		sig, err := ledger.SignDirectoryEntry(s, r.directory.ref.Origin, index, payload)
+		if err != nil {
+			return 0, err
+		}
+		sigs = append(sigs, sig)
+	}
+	raw, err := ledger.EncodeDirectoryEntry(payload, sigs)
+	if err != nil {
+		return 0, err
+	}
+	before := len(r.fold.Voids())
+	if voids := r.fold.With([][]byte{raw}).Voids(); len(voids) > before {
+		return 0, errors.New(voids[len(voids)-1].Reason)
+	}
+	return index, r.directory.append(ctx, []row{{Index: index, Entry: raw}})
+}
+
+// EnrolSelf allocates the national registry's own row and key, and accepts them.
+func (r *Registry) EnrolSelf(ctx context.Context) (Allocation, error) {
+	e, err := Enrol(r.dir)
+	if err != nil {
+		return Allocation{}, err
+	}
+	a, err := r.Allocate(ctx, e)
+	if err != nil {
+		return Allocation{}, err
+	}
+	return a, Accept(r.dir, a)
+}
