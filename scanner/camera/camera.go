@@ -47,6 +47,7 @@ import (
 var (
 	ErrNoDevice    = errors.New("there is no such camera or file")
 	ErrUnsupported = errors.New("this build cannot read such a source")
+	ErrFormat      = errors.New("not a PNG, JPEG, GIF, BMP, WebP or PGM picture")
 	ErrBroken      = errors.New("the source gives no readable frames")
 	ErrStalled     = errors.New("no frame has come for too long")
 	ErrTooLarge    = errors.New("the picture is too large")

@@ -87,7 +87,7 @@ func LoadImage(path string) (scanner.Frame, error) {
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err == nil && st.IsDir() {
-		return scanner.Frame{}, fmt.Errorf("%s: %w: it is a folder", path, ErrUnsupported)
+		return scanner.Frame{}, fmt.Errorf("%s: %w: it is a folder", path, ErrFormat)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, MaxImageBytes+1))
 	if err != nil {
@@ -107,7 +107,7 @@ func DecodeImage(b []byte) (scanner.Frame, error) {
 	}
 	c, ok := sniff(b)
 	if !ok {
-		return scanner.Frame{}, fmt.Errorf("%w: not a PNG, JPEG, GIF, BMP, WebP or PGM picture", ErrUnsupported)
+		return scanner.Frame{}, ErrFormat
 	}
 	conf, err := c.config(bytes.NewReader(b))
 	if err != nil {
