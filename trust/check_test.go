@@ -1,0 +1,346 @@
+package trust_test
+
+import (
+	"crypto/sha256"
+	"strings"
+	"testing"
+	"time"
+
+	"citygate/trust"
+	"citygate/trust/cityid"
+	"citygate/trust/code"
+)
+
+// only is the default policy with one kind changed.
+func only(kind uint64, change func(*trust.KindPolicy)) *trust.Policy {
+	p := trust.DefaultPolicy()
+	k := p.For(kind)
+	change(&k)
+	p.Kinds[kind] = k
+	return p
+}
+
+type checkCase struct {
+	name   string
+	record string
+	change func(w *world, s *scene)
+	want   trust.Reason
+}
+
+func runCases(t *testing.T, cases []checkCase) {
+	t.Helper()
+	w := newWorld(t)
+	for _, c := range cases {
+		s := w.scene(c.record)
+		if c.change != nil {
+			c.change(w, &s)
+		}
+		v := w.check(t, s)
+		if v.Reason != c.want {
+			t.Errorf("%s: %s, want %s", c.name, v.Reason, c.want)
+		}
+		if v.Accept != (c.want == trust.Valid || c.want == trust.ValidFresh) {
+			t.Errorf("%s: %s is accepted: %v", c.name, v.Reason, v.Accept)
+		}
+		if v.Alarm != (c.want == trust.NotInLedger && v.SignatureGood) {
+			t.Errorf("%s: alarm %v", c.name, v.Alarm)
+		}
+	}
+}
+
+func TestIssuers(t *testing.T) {
+	from := func(issuer string) func(*world, *scene) {
+		return func(_ *world, s *scene) { s.issuer = issuer }
+	}
+	runCases(t, []checkCase{
+		{"the city's key", "lamp", nil, trust.Valid},
+		{"host in another case", "lamp", func(_ *world, s *scene) { s.old, s.new = host, "OTHER.EXAMPLE" }, trust.Valid},
+		{"host of nobody", "lamp", func(_ *world, s *scene) { s.old, s.new = host, "EXAMPLE" }, trust.Mismatch},
+		{"another path", "lamp", func(_ *world, s *scene) { s.old, s.new = "421#", "422#" }, trust.Mismatch},
+		{"path of another case", "lamp", func(_ *world, s *scene) { s.old, s.new = "LAMP", "lamp" }, trust.Mismatch},
+		{"an entry that is no key row", "lamp", from("none"), trust.UnknownIssuer},
+		{"beyond a young directory", "lamp", from("beyond"), trust.UnknownIssuer},
+		{"beyond a directory of an hour", "lamp", func(w *world, s *scene) {
+			s.issuer = "beyond"
+			s.checkpoint["directory"] = s.moment.Now.Add(-time.Hour)
+		}, trust.UnknownIssuer},
+		{"beyond an old directory", "lamp", func(w *world, s *scene) {
+			s.issuer = "beyond"
+			s.checkpoint["directory"] = s.moment.Now.Add(-time.Hour - time.Second)
+		}, trust.StaleTrust},
+		{"no directory", "lamp", func(_ *world, s *scene) { s.checkpoint["directory"] = time.Time{} }, trust.StaleTrust},
+		{"no records log", "lamp", func(_ *world, s *scene) { s.checkpoint["sjz-records"] = time.Time{} }, trust.StaleTrust},
+		{"no status log", "lamp", func(_ *world, s *scene) { s.checkpoint["sjz-status"] = time.Time{} }, trust.StaleTrust},
+		{"another city's logs missing", "lamp", func(_ *world, s *scene) {
+			s.checkpoint["ts-status"], s.checkpoint["ts-records"] = time.Time{}, time.Time{}
+		}, trust.Valid},
+		{"withdrawn, below its size", "early record", from("withdrawn"), trust.Valid},
+		{"withdrawn, at its size", "lamp", from("withdrawn"), trust.UnknownIssuer},
+		{"the bureau's key", "building", from("bureau"), trust.Valid},
+		{"the bureau's key for another bureau", "lamp", from("bureau"), trust.WrongIssuer},
+		{"another city's key", "lamp", from("ts"), trust.WrongIssuer},
+		{"the country's key for a lamp", "city's lamp", from("cn"), trust.WrongIssuer},
+		{"the country's key for a city", "city", from("cn"), trust.Valid},
+		{"a city's key for its own name", "sjz by itself", nil, trust.WrongIssuer},
+		{"an algorithm of another build", "lamp", from("future"), trust.Unsupported},
+		{"an algorithm that is not needed", "lamp", func(_ *world, s *scene) { s.issuer, s.unsigned = "future", true }, trust.UnknownIssuer},
+	})
+}
+
+func TestSignatures(t *testing.T) {
+	runCases(t, []checkCase{
+		{"street asset without", "lamp", func(_ *world, s *scene) { s.unsigned = true }, trust.Valid},
+		{"street asset with a wrong one", "lamp", func(_ *world, s *scene) { s.forged = true }, trust.BadSignature},
+		{"street asset without, policy wants it", "lamp", func(_ *world, s *scene) {
+			s.unsigned, s.policy = true, only(code.KindStreetAsset, func(k *trust.KindPolicy) { k.NeedSignature = true })
+		}, trust.BadSignature},
+		{"building without", "building", func(_ *world, s *scene) { s.unsigned = true }, trust.BadSignature},
+		{"permit without", "permit", func(_ *world, s *scene) { s.unsigned = true }, trust.BadSignature},
+		{"permit of an impostor", "permit", func(_ *world, s *scene) { s.impostor = true }, trust.BadSignature},
+	})
+}
+
+func TestLedger(t *testing.T) {
+	fresh := func(_ *world, s *scene) { s.fresh = true }
+	runCases(t, []checkCase{
+		{"sealed, in the open tile: its path is ignored", "open", nil, trust.Valid},
+		{"fresh, in the open tile", "open", fresh, trust.Valid},
+		{"personal, in the open tile", "open permit", fresh, trust.Valid},
+		{"personal, sealed", "permit", nil, trust.Valid},
+		{"fresh, in a closed tile", "lamp", fresh, trust.Pending},
+		{"another's leaf in the open tile", "lamp", func(_ *world, s *scene) { s.at = "open" }, trust.NotInLedger},
+		{"another's leaf in the open tile, fresh", "lamp", func(_ *world, s *scene) { s.at, s.fresh = "open", true }, trust.NotInLedger},
+		{"another's leaf in a full tile", "lamp", func(_ *world, s *scene) { s.at = "building" }, trust.NotInLedger},
+		{"a victim's index without a signature", "lamp", func(_ *world, s *scene) { s.at, s.unsigned = "building", true }, trust.NotInLedger},
+		{"the size itself", "open", func(w *world, s *scene) {
+			s.ahead = w.sjz.Records.Size() - w.record["open"].index
+		}, trust.Pending},
+		{"the last leaf", "lamp", func(w *world, s *scene) {
+			s.ahead = w.sjz.Records.Size() - 1 - w.record["lamp"].index
+		}, trust.NotInLedger},
+		{"an unknown status", "lamp strange", nil, trust.Suspended},
+		{"revoked", "all wrong, revoked", func(_ *world, s *scene) { s.shown = true }, trust.Revoked},
+	})
+}
+
+func TestFresh(t *testing.T) {
+	w := newWorld(t)
+	now := w.scene("lamp").moment.Now
+	c := lamp("LAMP.007777")
+	c.Issued = now.Unix() - 60
+	issue := func(name string, issued time.Duration, personal bool) {
+		c.Issued, c.Salt = now.Add(issued).Unix(), make([]byte, 16)
+		body, err := code.EncodeBody(personal, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.record[name] = record{w.sjz.Records.Size(), body}
+	}
+	issue("new", -10*time.Minute, false)
+	issue("too old", -10*time.Minute-time.Second, false)
+	issue("ahead", 10*time.Minute, false)
+	issue("too far ahead", 10*time.Minute+time.Second, false)
+	issue("personal", 0, true)
+	c = lamp("LAMP.007778")
+	never, err := code.EncodeBody(false, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.record["never"] = record{w.sjz.Records.Size(), never}
+	take := only(code.KindStreetAsset, func(k *trust.KindPolicy) { k.Fresh = true })
+	for _, c := range []struct {
+		name, record string
+		change       func(*scene)
+		want         trust.Reason
+	}{
+		{"in time", "new", func(*scene) {}, trust.ValidFresh},
+		{"too old", "too old", func(*scene) {}, trust.Pending},
+		{"ahead", "ahead", func(*scene) {}, trust.ValidFresh},
+		{"too far ahead", "too far ahead", func(*scene) {}, trust.Pending},
+		{"no time of issue", "never", func(*scene) {}, trust.Pending},
+		{"personal", "personal", func(*scene) {}, trust.Pending},
+		{"default policy", "new", func(s *scene) { s.policy = trust.DefaultPolicy() }, trust.Pending},
+		{"clock not synchronised", "new", func(s *scene) { s.moment.Synced = false }, trust.Pending},
+		{"sealed", "new", func(s *scene) { s.fresh = false }, trust.Pending},
+		{"65,535 ahead", "new", func(s *scene) { s.ahead = 65535 }, trust.ValidFresh},
+		{"65,536 ahead", "new", func(s *scene) { s.ahead = 65536 }, trust.Pending},
+		{"forged", "new", func(s *scene) { s.forged = true }, trust.BadSignature},
+		{"withdrawn", "new", func(s *scene) { s.issuer = "withdrawn" }, trust.UnknownIssuer},
+	} {
+		s := w.scene(c.record)
+		s.fresh, s.policy, s.shown = true, take, false
+		c.change(&s)
+		if v := w.check(t, s); v.Reason != c.want || v.Accept != (c.want == trust.ValidFresh) {
+			t.Errorf("%s: %s, want %s", c.name, v.Reason, c.want)
+		}
+	}
+	w.Withdraw(w.issuer["sjz"], 1<<40)
+	s := w.scene("new")
+	s.fresh, s.policy = true, take
+	if v := w.check(t, s); v.Reason != trust.Pending {
+		t.Errorf("withdrawn later on: %s", v.Reason)
+	}
+}
+
+func TestTime(t *testing.T) {
+	clock := func(add time.Duration, synced bool) func(*world, *scene) {
+		return func(w *world, s *scene) { s.moment.Now, s.moment.Synced = w.Time.Add(add), synced }
+	}
+	y1970, y2100 := -56*365*24*time.Hour, 74*365*24*time.Hour
+	accept := only(code.KindStreetAsset, func(k *trust.KindPolicy) { k.AcceptClock = true })
+	runCases(t, []checkCase{
+		{"the last second", "ending lamp", clock(time.Hour, true), trust.Valid},
+		{"past the last second", "ending lamp", clock(time.Hour+time.Second, true), trust.Expired},
+		{"no clock", "ending lamp", clock(0, false), trust.ClockUntrusted},
+		{"no clock, policy takes it", "ending lamp", func(w *world, s *scene) {
+			s.moment.Synced, s.policy = false, accept
+		}, trust.Valid},
+		{"no clock, nothing hangs on time", "lamp", clock(0, false), trust.Valid},
+		{"1970, nothing hangs on time", "lamp", clock(y1970, false), trust.Valid},
+		{"2100, nothing hangs on time", "lamp", clock(y2100, false), trust.Valid},
+		{"1970, unsynchronised", "ending lamp", clock(y1970, false), trust.ClockUntrusted},
+		{"2100, unsynchronised", "ending lamp", clock(y2100, false), trust.ClockUntrusted},
+		{"2100, synchronised", "ending lamp", clock(y2100, true), trust.Expired},
+		{"expired by the bound, in 1970", "ending lamp", func(w *world, s *scene) {
+			clock(y1970, false)(w, s)
+			s.checkpoint["sjz-status"] = w.Time.Add(time.Hour + time.Second)
+		}, trust.Expired},
+		{"another city's year 2100", "ending lamp", func(w *world, s *scene) {
+			s.checkpoint["ts-status"] = w.Time.Add(y2100)
+		}, trust.Valid},
+		{"not yet", "coming lamp", clock(time.Hour-time.Second, true), trust.NotYetValid},
+		{"from the first second", "coming lamp", clock(time.Hour, true), trust.Valid},
+		{"not yet, no clock", "coming lamp", clock(0, false), trust.ClockUntrusted},
+		{"from the first second by the bound", "coming lamp", func(w *world, s *scene) {
+			clock(y1970, false)(w, s)
+			s.checkpoint["directory"] = w.Time.Add(time.Hour)
+		}, trust.Valid},
+		{"presented, no clock", "permit", func(_ *world, s *scene) {
+			s.moment.Synced, s.policy = false, &trust.Policy{}
+		}, trust.ClockUntrusted},
+		{"age limit, no clock", "building", func(_ *world, s *scene) {
+			s.moment.Synced = false
+			s.policy = only(code.KindBuilding, func(k *trust.KindPolicy) { k.MaxAge = time.Hour })
+		}, trust.ClockUntrusted},
+		{"opening hours, no clock", "lamp", func(_ *world, s *scene) {
+			s.moment.Synced = false
+			s.policy = only(code.KindStreetAsset, func(k *trust.KindPolicy) { k.Hours = true })
+		}, trust.ClockUntrusted},
+	})
+}
+
+func TestAge(t *testing.T) {
+	frozen := func(log string, age time.Duration, accept bool) func(*world, *scene) {
+		return func(w *world, s *scene) {
+			s.checkpoint[log] = s.moment.Now.Add(-age)
+			s.policy = only(code.KindBuilding, func(k *trust.KindPolicy) { k.MaxAge, k.AcceptStale = time.Hour, accept })
+		}
+	}
+	runCases(t, []checkCase{
+		{"at the limit", "building", frozen("sjz-records", time.Hour, false), trust.Valid},
+		{"frozen directory", "building", frozen("directory", time.Hour+time.Second, false), trust.StaleTrust},
+		{"frozen records", "building", frozen("sjz-records", time.Hour+time.Second, false), trust.StaleTrust},
+		{"frozen status", "building", frozen("sjz-status", time.Hour+time.Second, false), trust.StaleTrust},
+		{"another city's frozen log", "building", frozen("ts-status", 1000*time.Hour, false), trust.Valid},
+		{"frozen, policy takes it", "building", frozen("sjz-status", 1000*time.Hour, true), trust.Valid},
+		{"no limit", "lamp", frozen("sjz-status", 1000*time.Hour, false), trust.Valid},
+	})
+}
+
+func TestPresentation(t *testing.T) {
+	at := func(d time.Duration) func(*world, *scene) {
+		return func(_ *world, s *scene) { s.shownAt = s.moment.Now.Add(d) }
+	}
+	nonce := []byte("nonce-01")
+	wants := only(code.KindPermit, func(k *trust.KindPolicy) { k.NeedNonce = true })
+	runCases(t, []checkCase{
+		{"now", "permit", nil, trust.Valid},
+		{"15 s old", "permit", at(-15 * time.Second), trust.Valid},
+		{"16 s old", "permit", at(-16 * time.Second), trust.StalePresentation},
+		{"5 s ahead", "permit", at(5 * time.Second), trust.Valid},
+		{"6 s ahead", "permit", at(6 * time.Second), trust.StalePresentation},
+		{"in the second of the start", "permit", func(_ *world, s *scene) { s.moment.Started = s.moment.Now }, trust.Valid},
+		{"before the start", "permit", func(_ *world, s *scene) {
+			s.moment.Started = s.moment.Now.Add(time.Millisecond)
+		}, trust.StalePresentation},
+		{"bare", "permit", func(_ *world, s *scene) { s.shown = false }, trust.StalePresentation},
+		{"nonce shown, not asked for", "permit", func(_ *world, s *scene) { s.moment.Nonce = nonce }, trust.Valid},
+		{"nonce asked for, none given", "permit", func(_ *world, s *scene) {
+			s.moment.Nonce, s.policy = nonce, wants
+		}, trust.StalePresentation},
+		{"nonce asked for and given", "permit", func(_ *world, s *scene) {
+			s.moment.Nonce, s.nonce, s.policy = nonce, nonce, wants
+		}, trust.Valid},
+		{"another nonce", "permit", func(_ *world, s *scene) {
+			s.moment.Nonce, s.nonce, s.policy = nonce, []byte("nonce-02"), wants
+		}, trust.StalePresentation},
+		{"another nonce, not asked for", "permit", func(_ *world, s *scene) {
+			s.moment.Nonce, s.nonce = nonce, []byte("nonce-02")
+		}, trust.StalePresentation},
+		{"nonce asked for, none shown", "permit", func(_ *world, s *scene) { s.policy = wants }, trust.StalePresentation},
+	})
+}
+
+func TestPlace(t *testing.T) {
+	stand := func(place string) func(*world, *scene) {
+		return func(_ *world, s *scene) {
+			s.moment.Place, _ = cityid.Parse(place)
+		}
+	}
+	runCases(t, []checkCase{
+		{"a thing in the place", "permit", stand("MA.156.1301.02/GATE.1"), trust.Valid},
+		{"the place itself", "permit", stand("MA.156.1301.02"), trust.Valid},
+		{"below the place", "permit", stand("MA.156.1301.02.9/GATE.1"), trust.Valid},
+		{"the other place", "permit", stand("MA.156.1302.5/GATE.1"), trust.Valid},
+		{"above the place", "permit", stand("MA.156.1301"), trust.Elsewhere},
+		{"beside the place", "permit", stand("MA.156.1301.021"), trust.Elsewhere},
+		{"no place", "permit", stand(""), trust.Elsewhere},
+		{"no place, none asked", "lamp", stand(""), trust.Valid},
+	})
+}
+
+func TestVerdictFields(t *testing.T) {
+	w := newWorld(t)
+	s := w.scene("building")
+	s.checkpoint["sjz-status"] = s.moment.Now.Add(-5 * time.Minute)
+	v := w.check(t, s)
+	r := w.record["building"]
+	want := trust.Verdict{
+		Accept: true, Reason: trust.Valid, ID: v.ID, Kind: code.KindBuilding, Language: "zh-CN",
+		Key: w.issuer["sjz"].Index, Index: r.index, BodyHash: sha256.Sum256(r.body), Log: "sjz-records",
+		TrustAge: 5 * time.Minute, SignatureGood: true,
+	}
+	if v != want || v.ID.String() != "MA.156.1301.02/DOOR.1" {
+		t.Errorf("%+v\nwant %+v", v, want)
+	}
+	v = w.check(t, w.scene("permit"))
+	if !v.Personal || !v.Presented || v.PresentedAt != s.moment.Now.Unix() || v.ID.String() != "MA.156.1301.02/PERMIT.2" {
+		t.Errorf("%+v", v)
+	}
+	again := w.scene("permit")
+	again.shownAt = again.shownAt.Add(-time.Second)
+	if other := w.check(t, again); other.Presentation == v.Presentation || other.BodyHash != v.BodyHash {
+		t.Error("two presentations of one record cannot be told apart")
+	}
+	if v := trust.Check("https://example.com/", w.View(), s.policy, s.moment); v != (trust.Verdict{Reason: trust.Foreign}) {
+		t.Errorf("a foreign code leaves %+v", v)
+	}
+}
+
+// TestAnyText holds the promise on hostile input: a verdict, whatever comes.
+func TestAnyText(t *testing.T) {
+	w := newWorld(t)
+	good := w.text(t, w.scene("permit"))
+	v, s := w.View(), w.scene("permit")
+	for i := range good {
+		for _, text := range []string{good[:i], good[i:], good[:i] + "9" + good[i+1:], good[:i] + "\x00" + good[i+1:]} {
+			if got := trust.Check(text, v, s.policy, s.moment); got.Accept && text != good {
+				t.Fatalf("character %d: %s", i, got.Reason)
+			}
+		}
+	}
+	newer := good[:strings.IndexByte(good, '#')+1] + code.EncodeDigits(append([]byte{0xC3}, make([]byte, 90)...))
+	if got := trust.Check(newer, v, s.policy, s.moment); got != (trust.Verdict{Reason: trust.Unsupported}) {
+		t.Errorf("a newer code: %+v", got)
+	}
+}
