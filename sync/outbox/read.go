@@ -16,6 +16,11 @@ type Cursor struct {
 	seq uint64
 }
 
+// Before reports whether c stands before d.
+func (c Cursor) Before(d Cursor) bool {
+	return c.ord < d.ord || c.ord == d.ord && c.seq < d.seq
+}
+
 // Acked returns the place behind what is acknowledged of the oldest epoch that has something waiting.
 func (o *Outbox) Acked(ctx context.Context) (Cursor, error) {
 	var c Cursor

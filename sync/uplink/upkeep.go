@@ -1,0 +1,127 @@
+package uplink
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"citygate/sync/wire"
+)
+
+// upkeep keeps the subscriptions as they are wanted and publishes what the gateway says of itself.
+func (s *session) upkeep(ctx context.Context) error {
+	k := &keeper{s: s, subscribed: map[string]bool{}}
+	health := time.NewTimer(0) // the first at once
+	defer health.Stop()
+	need := time.NewTicker(s.u.cfg.NeedAfter)
+	defer need.Stop()
+	for {
+		if err := k.keep(ctx); err != nil {
+			return ignoreEnd(ctx, err)
+		}
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.u.changed:
+		case <-health.C:
+			err = k.publishHealth(ctx)
+			every := s.u.cfg.HealthEvery
+			health.Reset(every*4/5 + rand.N(every*2/5))
+		case <-need.C:
+			err = k.publishNeeds()
+		case r := <-s.u.results:
+			err = k.publishResult(r)
+		}
+		if err != nil {
+			return ignoreEnd(ctx, err)
+		}
+	}
+}
+
+// keeper is the state of upkeep.
+type keeper struct {
+	s          *session
+	subscribed map[string]bool
+	report     *wire.Report // the one published last on this connection
+}
+
+// keep makes subscriptions and reported state what they should be.
+func (k *keeper) keep(ctx context.Context) error {
+	wanted, ask := k.s.u.wants.topics(k.s.u.cfg.Now(), k.s.conn)
+	for _, t := range ask {
+		k.subscribed[t] = true
+	}
+	var drop []string
+	for t := range k.subscribed {
+		if !wanted[t] {
+			drop = append(drop, t)
+			delete(k.subscribed, t)
+		}
+	}
+	for t := range wanted {
+		if !k.subscribed[t] {
+			ask = append(ask, t)
+			k.subscribed[t] = true
+		}
+	}
+	if len(drop) > 0 {
+		if err := k.s.link.Unsubscribe(drop); err != nil {
+			return err
+		}
+	}
+	if err := k.s.subscribe(ctx, ask); err != nil {
+		return err
+	}
+	k.s.u.mu.Lock()
+	report := k.s.u.report
+	k.s.u.mu.Unlock()
+	if report == k.report {
+		return nil
+	}
+	k.report = report
+	payload, err := report.Encode()
+	return k.publish(wire.TopicReport(k.s.u.box.Device()), wire.KindReport, payload, err)
+}
+
+// publish sends a payload, unless it could not be encoded: then what the gateway says of itself is at fault, and the
+// session goes on without it.
+func (k *keeper) publish(topic string, kind wire.Kind, payload []byte, encoding error) error {
+	if encoding != nil {
+		k.s.u.log.Error("message could not be encoded", "topic", topic, "error", encoding)
+		return nil
+	}
+	return k.s.link.Publish(Message{Topic: topic, Payload: payload, QoS: kind.QoS(), Retained: kind.Retained()})
+}
+
+func (k *keeper) publishHealth(ctx context.Context) error {
+	u := k.s.u
+	st := u.box.Stats(ctx)
+	now := u.cfg.Now()
+	u.mu.Lock()
+	h, certEnd := u.health, u.status.CertEnd
+	u.mu.Unlock()
+	h.At, h.Epoch = now.UnixMicro(), u.box.Epoch()
+	h.Depth, h.OldestAge = st.Depth, uint64(st.Oldest/time.Second)
+	h.WALBytes, h.Evicted = uint64(st.WALBytes), st.Evicted
+	if !certEnd.IsZero() {
+		h.CertDays = int64(certEnd.Sub(now) / (24 * time.Hour))
+	}
+	payload, err := h.Encode()
+	return k.publish(wire.TopicHealth(u.box.Device()), wire.KindHealth, payload, err)
+}
+
+func (k *keeper) publishNeeds() error {
+	for log, resources := range k.s.u.wants.due(k.s.u.cfg.Now(), k.s.u.cfg.NeedAfter) {
+		payload, err := wire.Need{Log: log, Resources: resources}.Encode()
+		if err := k.publish(wire.TopicNeed(k.s.u.box.Device()), wire.KindNeed, payload, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *keeper) publishResult(r wire.CommandResult) error {
+	payload, err := r.Encode()
+	return k.publish(wire.TopicResult(k.s.u.box.Device(), r.ID), wire.KindResult, payload, err)
+}
