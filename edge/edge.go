@@ -1,0 +1,209 @@
+// Package edge is the gateway itself: it takes frames from a camera, reads the codes in them, gives each a verdict,
+// decides, records the scan, and only then shows the answer.
+//
+//	frame -> symbols -> verdict -> decision -> event durable -> answer shown
+//
+// # One scan
+//
+// Every code in every frame is verified. Only then are scans told apart, by log, index, verdict and the hash of the
+// code's body, never by text: a code held in front of the camera is one scan, and a new one when it has been out of
+// sight for [Options.Gone] of watched time. All foreign codes are alike; nothing of what they say is kept.
+//
+// # What is promised
+//
+// An answer is shown only when its event is durable. When the event cannot be stored there is no answer: the page says
+// "out of service", and the code is tried again while it is held. A camera that is missing, silent, broken or at its
+// end is a health condition and never ends the daemon; it is opened again with growing pauses.
+//
+// # Privacy
+//
+// A personal code leaves neither identifier nor index in an event, but a pseudonym under a key that is random, kept in
+// memory only, and destroyed when its day ends. A code whose signature was not found good leaves no identifier either.
+//
+// The seams to cameras, the outbox, the trust cache and the page are the small interfaces of this package; time is an
+// input.
+package edge
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"citygate/edge/health"
+	"citygate/edge/kiosk"
+	"citygate/edge/policy"
+	"citygate/scanner"
+	"citygate/scanner/camera"
+	"citygate/sync/wire"
+	"citygate/trust/cityid"
+	"citygate/trust/ledger"
+)
+
+// Frames is an open camera. A frame is valid until the next call of Next. Next returns when its context ends; io.EOF
+// means that a recording is over for good.
+type Frames interface {
+	Next(ctx context.Context) (camera.Frame, error)
+	Close() error
+}
+
+// Scanner reads the codes in a frame. The result is valid until the next call.
+type Scanner interface {
+	Scan(f scanner.Frame) []scanner.Symbol
+}
+
+// Views hands out the newest ledger view, which is never nil.
+type Views interface {
+	View() *ledger.View
+}
+
+// Appender stores events. When Append returns without an error, the event is durable under that epoch and number; with
+// an error it may have been stored or not.
+type Appender interface {
+	Append(ctx context.Context, e wire.Event) (epoch, seq uint64, err error)
+}
+
+// Screen shows answers and states. Neither call may block.
+type Screen interface {
+	Answer(kiosk.Answer)
+	State(kiosk.State)
+}
+
+// Times of the pipeline that are not settings.
+const (
+	tickEvery    = 500 * time.Millisecond // between two looks at everything but frames
+	firstFrame   = 10 * time.Second       // a camera may need so long to its first frame
+	stallAfter   = 2 * time.Second        // and is stalled after so long without the next one
+	openTimeout  = 20 * time.Second       // for opening a camera
+	storeTimeout = 5 * time.Second        // for storing one event
+	storeAgain   = 2 * time.Second        // after an event could not be stored
+	backoffMin   = 500 * time.Millisecond // before a camera is opened again
+	backoffMax   = 10 * time.Second
+	steadyAfter  = 10 * time.Second // a camera that ran so long begins again with the shortest pause
+	maxStep      = 200 * time.Millisecond
+	maxHeld      = 1024 // scans that are remembered as held
+	maxPending   = 256  // health events that wait for the disk
+)
+
+// Options configure a [Gateway]. Everything without a default named here is required.
+type Options struct {
+	Open    func(ctx context.Context) (Frames, error) // opens the camera anew
+	Scanner Scanner
+	Views   Views
+	Outbox  Appender
+	Screen  Screen
+	Policy  *policy.Policy   // default policy.Default()
+	Health  *health.Tracker  // default a new one
+	Metrics *Metrics         // default one that nobody reads
+	Place   cityid.ID        // where the gateway stands; zero: no place
+	Version string           // of the software, for events
+	Gone    time.Duration    // a code out of sight for so long was taken away; default 1 s
+	Now     func() time.Time // default time.Now
+	Synced  func() bool      // whether the clock is synchronised; default: it is not
+	Logger  *slog.Logger     // default: discard
+}
+
+// Gateway is one camera's pipeline. Run it once.
+type Gateway struct {
+	o        Options
+	log      *slog.Logger
+	decide   *policy.Decider
+	started  time.Time
+	progress atomic.Int64 // unix nanoseconds of the last sign of life
+
+	// The rest is owned by Run's goroutine.
+	held     map[scanKey]time.Duration // watched time when the scan was last in sight
+	watched  time.Duration             // time during which frames were looked at, pauses left out
+	frameAt  time.Time                 // when the last frame was looked at; zero after a pause
+	names    pseudonyms
+	camera   string // the camera's condition, "" when frames come
+	storage  bool   // the last event could not be stored
+	retryAt  time.Time
+	pending  []wire.Event // health events to store, oldest first
+	standing []health.Active
+	shown    kiosk.State // what the screen was told last
+	tickedAt time.Time
+}
+
+// New prepares a gateway; nothing runs before [Gateway.Run].
+func New(o Options) *Gateway {
+	if o.Policy == nil {
+		o.Policy = policy.Default()
+	}
+	if o.Health == nil {
+		o.Health = health.New()
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	if o.Gone <= 0 {
+		o.Gone = time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Synced == nil {
+		o.Synced = func() bool { return false }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	g := &Gateway{
+		o: o, log: o.Logger, decide: policy.NewDecider(o.Policy), started: o.Now(),
+		held: map[scanKey]time.Duration{}, shown: kiosk.State{State: kiosk.StateOutOfService, Reason: "starting"},
+	}
+	g.alive()
+	return g
+}
+
+// Progress is when the pipeline last showed a sign of life: a frame looked at, or a wait that it watches over itself.
+// It stands still when a driver or a disk does not come back, and then watchdog and beat stop with it.
+func (g *Gateway) Progress() time.Time { return time.Unix(0, g.progress.Load()) }
+
+func (g *Gateway) alive() { g.progress.Store(g.o.Now().UnixNano()) }
+
+func (g *Gateway) clockQ() string {
+	if g.o.Synced() {
+		return wire.ClockSynced
+	}
+	return wire.ClockUnsynced
+}
+
+// supervise runs f, which must end soon after its context, in a goroutine of its own and shows signs of life until it
+// returns or the limit has passed. A call that ignores its context is left behind and its result goes to late.
+func supervise[T any](ctx context.Context, g *Gateway, limit time.Duration, f func(context.Context) (T, error), late func(T)) (T, error) {
+	type result struct {
+		v   T
+		err error
+	}
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	done := make(chan result, 1)
+	go func() {
+		defer cancel()
+		v, err := f(bounded)
+		done <- result{v, err}
+	}()
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for grace := 4; ; {
+		select {
+		case r := <-done:
+			g.alive()
+			return r.v, r.err
+		case <-tick.C:
+			if bounded.Err() == nil {
+				g.alive()
+				continue
+			}
+			if grace--; grace == 0 {
+				go func() {
+					if r := <-done; r.err == nil && late != nil {
+						late(r.v)
+					}
+				}()
+				var none T
+				return none, bounded.Err()
+			}
+		}
+	}
+}
