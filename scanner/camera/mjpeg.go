@@ -133,7 +133,7 @@ func (m *mjpeg) grab(f *scanner.Frame) error {
 // part reads the next picture's bytes.
 func (m *mjpeg) part() ([]byte, error) {
 	if !m.begun {
-		if _, err := m.until(nil); err != nil {
+		if _, err := m.until(nil, false); err != nil {
 			return nil, err
 		}
 	}
@@ -143,7 +143,7 @@ func (m *mjpeg) part() ([]byte, error) {
 		return nil, err
 	}
 	if length == 0 {
-		if m.buf, err = m.until(m.buf[:0]); err != nil {
+		if m.buf, err = m.until(m.buf[:0], true); err != nil {
 			return nil, err
 		}
 		m.begun = true
@@ -157,20 +157,20 @@ func (m *mjpeg) part() ([]byte, error) {
 	return m.buf, ended(err)
 }
 
-// until reads up to and with the next line that is the boundary. If keep is
-// not nil, what comes before is appended to it.
-func (m *mjpeg) until(keep []byte) ([]byte, error) {
+// until reads up to and with the next line that is the boundary, and appends
+// what comes before it to kept if keep is set.
+func (m *mjpeg) until(kept []byte, keep bool) ([]byte, error) {
 	lineStart := true
 	for seen := 0; seen <= maxPart; {
 		line, err := m.r.ReadSlice('\n')
 		seen += len(line)
 		if lineStart && bytes.HasPrefix(line, m.boundary) {
 			if err == nil || err == io.EOF {
-				return keep, nil
+				return kept, nil
 			}
 		}
-		if keep != nil {
-			keep = append(keep, line...)
+		if keep {
+			kept = append(kept, line...)
 		}
 		if err != nil && err != bufio.ErrBufferFull {
 			return nil, ended(err)
