@@ -88,11 +88,16 @@ func turned(f scanner.Frame, quarters int) scanner.Frame {
 	return f
 }
 
-// sameText compares texts without regard to how lines end.
-func sameText(a, b string) bool {
+// sameText compares a text with the one that a corpus has for a picture, without regard to how lines end. A file of several lines may also list
+// several spellings, one on each.
+func sameText(got, want string) bool {
 	clean := func(s string) string { return strings.TrimRight(strings.ReplaceAll(s, "\r\n", "\n"), "\n") }
-	return clean(a) == clean(b)
+	got, want = clean(got), clean(want)
+	return got == want || (!strings.Contains(got, "\n") && len(got) > 20 && slices.Contains(strings.Split(want, "\n"), got))
 }
+
+// also lists texts of second codes that some photographs show: either is right.
+var also = map[string]bool{"[内側QRコード]\r\n\r\n*ダブルQR*\r\nhttp://d-qr.net/ex/": true}
 
 // tally is what came of a folder.
 type tally struct {
@@ -130,7 +135,7 @@ func measure(all []photo, format scanner.Format, turns []int, allowed map[string
 					hit = true
 				case !allowed[sym.Text]:
 					c.wrong++
-					c.misses = append(c.misses, fmt.Sprintf("%s/%d:WRONG %.30q", p.name, q*90, sym.Text))
+					c.misses = append(c.misses, fmt.Sprintf("%s/%d:WRONG %.90q", p.name, q*90, sym.Text))
 				}
 			}
 			if hit {
@@ -163,7 +168,7 @@ func TestCorpus(t *testing.T) {
 			all := photos(t, c.folder)
 			total := &tally{}
 			for q := range 4 {
-				got := measure(all, c.format, []int{q}, nil)
+				got := measure(all, c.format, []int{q}, also)
 				if got.read < c.min[q] || got.wrong > 0 {
 					t.Errorf("at %d degrees: %v, want %d and none wrong; lost %v", q*90, got, c.min[q], got.misses)
 				}

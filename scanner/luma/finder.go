@@ -13,7 +13,9 @@ type Finder struct {
 	Module float64 // size of a module in pixels, as cut along the axes of the picture
 	Light  bool    // the middle is light
 	Hits   int     // rows of the scan in which it was seen
+	Clean  float64 // share of eight lines through the centre that cut it in the right ratios
 	Level  int     // index of the level on which it was found
+	T      int     // the threshold between its dark and light, in 1/256 gray levels
 }
 
 // Finders collects the concentric patterns of a look.
@@ -130,6 +132,9 @@ func (l *Level) cut(p, dir Point, t int, light bool, width float64, work *int) (
 	return total, (a[0] + a[1] + a[2] - b[0] - b[1] - b[2]) / 6, true
 }
 
+// slanted are the directions halfway between the axes and the diagonals.
+var slanted = [...]Point{{0.9239, 0.3827}, {0.3827, 0.9239}, {-0.3827, 0.9239}, {-0.9239, 0.3827}}
+
 // concentric verifies a pattern around p, about width wide.
 func (l *Level) concentric(p Point, width float64, t int, light bool, work *int) (f Finder, ok bool) {
 	const d = math.Sqrt2 / 2
@@ -150,8 +155,10 @@ func (l *Level) concentric(p Point, width float64, t int, light bool, work *int)
 	if !ok1 && !ok2 {
 		return f, false
 	}
+	clean := 3
 	if ok1 && ok2 { // both diagonals place the centre once more
 		p = p.Add(Point{(off1 + off2) * d / 2, (off1 - off2) * d / 2})
+		clean++
 	}
 	if h, off, ok := l.cut(p, down, t, light, high, work); ok {
 		p.Y, high = p.Y+off/2, h
@@ -159,5 +166,10 @@ func (l *Level) concentric(p Point, width float64, t int, light bool, work *int)
 	if w, off, ok := l.cut(p, right, t, light, wide, work); ok {
 		p.X, wide = p.X+off/2, w
 	}
-	return Finder{Center: p, Module: (wide + high) / 14, Light: light}, true
+	for _, dir := range slanted {
+		if _, _, ok := l.cut(p, dir, t, light, larger, work); ok {
+			clean++
+		}
+	}
+	return Finder{Center: p, Module: (wide + high) / 14, Light: light, Clean: float64(clean) / 8, T: t}, true
 }

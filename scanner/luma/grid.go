@@ -54,19 +54,29 @@ func (g *Grid) Judge(alpha int32, light bool) []int16 {
 }
 
 // rejudge replaces the mean of the surroundings, which leans to whatever there is more of, by the middle between the means of its dark and its
-// light modules.
+// light modules. Where these lie close together the surroundings are of one colour, and the whole grid's middle decides.
 func (g *Grid) rejudge() {
 	g.sumUp(func(i int) bool { return g.soft[i] > 0 }, g.dark, g.count)
+	w := g.W + 1
+	last := len(g.sum[:w*(g.H+1)]) - 1
+	k, n := int64(g.count[last]), int64(g.W*g.H)
+	if k == 0 || k == n {
+		return
+	}
+	dark, light := g.dark[last]/k, (g.sum[last]-g.dark[last])/(n-k)
 	for y := range g.H {
 		for x := range g.W {
+			t := (dark + light) / 2
 			sum, n := g.window(x, y, g.sum)
-			dark, _ := g.window(x, y, g.dark)
+			darks, _ := g.window(x, y, g.dark)
 			x0, x1, y0, y1 := g.bounds(x, y)
-			k := int(g.count[y1*(g.W+1)+x1] - g.count[y0*(g.W+1)+x1] - g.count[y1*(g.W+1)+x0] + g.count[y0*(g.W+1)+x0])
-			if k == 0 || k == n {
-				continue
+			k := int(g.count[y1*w+x1] - g.count[y0*w+x1] - g.count[y1*w+x0] + g.count[y0*w+x0])
+			if k > 0 && k < n {
+				d, l := darks/int64(k), (sum-darks)/int64(n-k)
+				if 3*(l-d) > light-dark {
+					t = (d + l) / 2
+				}
 			}
-			t := (dark/int64(k) + (sum-dark)/int64(n-k)) / 2
 			g.soft[y*g.W+x] = clip(t - int64(g.sharp[y*g.W+x]))
 		}
 	}

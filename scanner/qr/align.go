@@ -11,6 +11,7 @@ import (
 
 const (
 	minAlignment  = 0.55    // correlation of an alignment pattern with what was found
+	sureAlignment = 0.80    // so that it is not looked for any farther
 	meshAlignment = 0.60    // and to bend the mesh
 	minRing       = 12 << 8 // four modules of its light ring, less four times its middle, in 1/256 gray levels
 )
@@ -74,7 +75,12 @@ func (r *Reader) alignBR(p *place, light bool, best *place, ok *bool) {
 	c := luma.Point{X: n - 6.5, Y: n - 6.5}
 	at := p.h.At(c)
 	u, v := p.h.At(c.Add(luma.Point{X: 1})).Sub(at), p.h.At(c.Add(luma.Point{Y: 1})).Sub(at)
-	found, s := r.findPattern(at, u, v, 2.5+0.06*n, light)
+	found, s := r.findPattern(at, u, v, 2, light)
+	if s < sureAlignment { // farther, for the estimate of a large symbol's corner may be far off
+		if wide, better := r.findPattern(at, u, v, 2.5+0.06*n, light); better > s {
+			found, s = wide, better
+		}
+	}
 	if s < minAlignment {
 		return
 	}

@@ -41,6 +41,8 @@ const (
 	maxMeasuredRatio = 2.5  // between module sizes along the legs
 	minScore         = 0.30 // agreement of function patterns for a place to be refined
 	goodScore        = 0.45 // and to be sampled
+	minFinder        = 0.35 // agreement of each finder pattern
+	goodFinder       = 0.55 // and of the three in the mean
 )
 
 // try reads the symbol of a triple.
@@ -57,7 +59,7 @@ func (r *Reader) try(t *triple) (Found, bool) {
 	if n < 18 || n > maxSide+12 {
 		return Found{}, false
 	}
-	if !r.timing(&g, n) {
+	if !r.timing(&g, n) || !r.finders3(&g) {
 		return Found{}, false
 	}
 	v0 := (n - 17) / 4
@@ -91,6 +93,46 @@ func (r *Reader) measure(g *legs) bool {
 	g.mLeft, g.mDown = r.moduleAlong(g.tl, v), r.moduleAlong(g.bl, v)
 	least, most := min(g.mTop, g.mRight, g.mLeft, g.mDown), max(g.mTop, g.mRight, g.mLeft, g.mDown)
 	return least > 0 && most < maxMeasuredRatio*least
+}
+
+// finders3 correlates each of the three finder patterns with the picture along the directions that the triple gives: patterns of one symbol
+// are turned alike.
+func (r *Reader) finders3(g *legs) bool {
+	u, v := g.tr.Center.Sub(g.tl.Center), g.bl.Center.Sub(g.tl.Center)
+	u, v = u.Mul(1/u.Len()), v.Mul(1/v.Len())
+	sum := 0.0
+	for _, f := range [...]struct {
+		f    *luma.Finder
+		x, y float64
+	}{{g.tl, g.mTop, g.mLeft}, {g.tr, g.mRight, g.mLeft * g.mRight / g.mTop}, {g.bl, g.mTop * g.mDown / g.mLeft, g.mDown}} {
+		c := r.finderAt(f.f, u.Mul(f.x), v.Mul(f.y), g.light)
+		if c < minFinder {
+			return false
+		}
+		sum += c
+	}
+	return sum > 3*goodFinder
+}
+
+// finderAt correlates the 7x7 modules of a finder pattern with the picture; u and v lead from module to module.
+func (r *Reader) finderAt(f *luma.Finder, u, v luma.Point, light bool) float64 {
+	l, scale := r.levelFor(math.Sqrt(math.Abs(u.Cross(v))))
+	c := f.Center.Mul(1 / scale)
+	u, v = u.Mul(1/scale), v.Mul(1/scale)
+	var sum, dark, squares int
+	for y := -3; y <= 3; y++ {
+		for x := -3; x <= 3; x++ {
+			p := c.Add(u.Mul(float64(x))).Add(v.Mul(float64(y)))
+			s := l.At(p.X, p.Y) >> 4
+			sum += s
+			squares += s * s
+			if max(x, -x, y, -y) != 2 {
+				dark += s
+			}
+		}
+	}
+	r.Work -= 49
+	return correlation(49, 33, sum, dark, squares, light)
 }
 
 // timing counts the changes along the timing patterns (section 6.3.5), which lie three modules inside of the line between the finders' centres. One

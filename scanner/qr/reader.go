@@ -50,7 +50,10 @@ func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
 	if len(finders) < 3 {
 		return r.found
 	}
-	r.used = append(r.used[:0], make([]bool, len(finders))...)
+	r.used = r.used[:0]
+	for range finders {
+		r.used = append(r.used, false)
+	}
 	r.findTriples()
 	for i := range r.triples {
 		t := &r.triples[i]

@@ -24,7 +24,7 @@ const (
 	maxTriples    = 600
 )
 
-// triples lists the plausible triples among the finders. For each finder as the top left one only its nearest neighbours of like size are taken, so the
+// triples lists the plausible triples among the finders. For each finder as the top left one only its nearest clean neighbours of like size are taken, so the
 // work grows with the number of finders, not with its cube.
 func (r *Reader) findTriples() {
 	r.triples = r.triples[:0]
@@ -40,9 +40,9 @@ func (r *Reader) findTriples() {
 			if m := (f[i].Module + f[j].Module) / 2; d < 7.5*m || d > 190*m {
 				continue
 			}
-			r.near = append(r.near, neighbour{j, d})
+			r.near = append(r.near, neighbour{j, d, d * (2 - f[j].Clean) * ratio(f[i].Module, f[j].Module)})
 		}
-		slices.SortFunc(r.near, func(a, b neighbour) int { return cmp.Compare(a.distance, b.distance) })
+		slices.SortFunc(r.near, func(a, b neighbour) int { return cmp.Compare(a.score, b.score) })
 		r.near = r.near[:min(len(r.near), maxNeighbours)]
 		r.pairs(i)
 	}
@@ -53,14 +53,18 @@ func (r *Reader) findTriples() {
 type neighbour struct {
 	index    int
 	distance float64
+	score    float64 // lower is better
 }
+
+// ratio returns the larger of a and b divided by the smaller.
+func ratio(a, b float64) float64 { return max(a, b) / min(a, b) }
 
 func (r *Reader) pairs(i int) {
 	f := r.finders
 	for a, n1 := range r.near {
 		for _, n2 := range r.near[a+1:] {
-			if n2.distance > maxLegRatio*n1.distance {
-				break
+			if ratio(n1.distance, n2.distance) > maxLegRatio {
+				continue
 			}
 			u, v := f[n1.index].Center.Sub(f[i].Center), f[n2.index].Center.Sub(f[i].Center)
 			cos := math.Abs(u.Dot(v)) / (n1.distance * n2.distance)
@@ -77,8 +81,8 @@ func (r *Reader) pairs(i int) {
 				t.tr, t.bl = t.bl, t.tr
 			}
 			legs := n1.distance + n2.distance
-			hits := min(f[i].Hits, f[n1.index].Hits, f[n2.index].Hits)
-			t.score = legs * (1 + 1.5*cos + 2*(n2.distance-n1.distance)/legs + 2*(most-least)/most) * (1 + 0.5/float64(hits))
+			dirt := 3 - f[i].Clean - f[n1.index].Clean - f[n2.index].Clean
+			t.score = legs * (1 + 1.5*cos + 2*math.Abs(n2.distance-n1.distance)/legs + 2*(most-least)/most) * (1 + dirt)
 			r.triples = append(r.triples, t)
 		}
 	}
@@ -89,12 +93,11 @@ func (r *Reader) moduleAlong(f *luma.Finder, dir luma.Point) float64 {
 	l := r.look.Levels[f.Level]
 	c := f.Center.Mul(1 / l.Scale)
 	m := f.Module / l.Scale
-	t := l.Thresholds.At(int(c.X), int(c.Y)) << 8
 	step := min(max(m/3, 0.4), 1.5)
 	var e [3]float64
 	sum, sides := 0.0, 0
 	for _, s := range [...]float64{1, -1} {
-		if l.Ray(c, dir.Mul(s), t, f.Light, step, 9*m, e[:], &r.Work) == 3 {
+		if l.Ray(c, dir.Mul(s), f.T, f.Light, step, 9*m, e[:], &r.Work) == 3 {
 			sum += (e[2]/3.5 + e[1]/2.5) / 2
 			sides++
 		}
