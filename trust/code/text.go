@@ -180,15 +180,6 @@ func split(s string) (host, path, digits string, ok bool) {
 	return host, path, digits, true
 }
 
-func onlyDigits(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
-
 // validHost says whether s is a DNS name in capitals (RFC 1123, 2.1).
 func validHost(s string) bool {
 	if len(s) == 0 || len(s) > maxHost {
