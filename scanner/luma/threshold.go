@@ -10,10 +10,11 @@ import "encoding/binary"
 const Block = 8
 
 const (
-	minContrast   = 14 // least difference of dark and light in a block, in gray levels, to count at all
-	maxNoiseFloor = 96 // however noisy, a block with more contrast than this counts
-	boxRadius     = 2  // thresholds are averaged over (2*boxRadius+1)^2 blocks
-	minBlocks     = 2  // of which this many must have contrast
+	minContrast   = 14   // least difference of dark and light in a block, in gray levels, to count at all
+	maxNoiseFloor = 96   // however noisy, a block with more contrast than this counts
+	boxRadius     = 2    // thresholds are averaged over (2*boxRadius+1)^2 blocks
+	minBlocks     = 2    // of which this many must have contrast
+	smallPicture  = 2500 // blocks
 )
 
 // Thresholds holds the thresholds of one picture. A pixel is dark if it is below the threshold of its block; where a block has none its
@@ -95,13 +96,17 @@ func (t *Thresholds) quantile(num, den int) int {
 }
 
 // noise returns the contrast up to which a block counts as flat. Halving a picture halves the range of noise and leaves that of a pattern, so
-// the difference of this picture and the next smaller one tells the two apart.
+// the difference of this picture and the next smaller one tells the two apart. A small picture may be all pattern, and as fine as noise.
 func (t *Thresholds) noise(smaller *Thresholds) int {
-	low, range_ := t.quantile(1, 5), 0
+	low, spread := t.quantile(1, 5), 0
 	if smaller != nil {
-		range_ = max(0, 2*(low-smaller.quantile(1, 5)))
+		spread = max(0, 2*(low-smaller.quantile(1, 5)))
 	}
-	return max(minContrast, min(2*min(low, range_), maxNoiseFloor, t.quantile(9, 10)*5/8))
+	floor := min(2*min(low, spread), maxNoiseFloor)
+	if t.W*t.H < smallPicture {
+		floor = min(floor, t.quantile(9, 10)*5/8)
+	}
+	return max(minContrast, floor)
 }
 
 // settle computes the thresholds from the blocks with more contrast than floor: the mean of their middles over a box of blocks, by running sums.

@@ -22,12 +22,16 @@ const (
 	maxCos        = 0.75 // of the angle at the top left
 	maxNeighbours = 14   // finders that are tried as a corner's partners
 	maxTriples    = 600
+	manyFinders   = 36
+	maxFinders    = 240
+	cleanFinder   = 0.85
 )
 
 // triples lists the plausible triples among the finders. For each finder as the top left one only its nearest clean neighbours of like size are taken, so the
 // work grows with the number of finders, not with its cube.
 func (r *Reader) findTriples() {
 	r.triples = r.triples[:0]
+	r.choose()
 	f := r.finders
 	for i := range f {
 		r.near = r.near[:0]
@@ -48,6 +52,18 @@ func (r *Reader) findTriples() {
 	}
 	slices.SortFunc(r.triples, func(a, b triple) int { return cmp.Compare(a.score, b.score) })
 	r.triples = r.triples[:min(len(r.triples), maxTriples)]
+}
+
+// choose keeps the cleaner finders where there are more than a frame of symbols would have: the rest is texture.
+func (r *Reader) choose() {
+	if len(r.finders) > manyFinders {
+		slices.SortStableFunc(r.finders, func(a, b luma.Finder) int { return cmp.Compare(b.Clean, a.Clean) })
+		n := manyFinders
+		for n < min(len(r.finders), maxFinders) && r.finders[n].Clean >= cleanFinder {
+			n++
+		}
+		r.finders = r.finders[:n]
+	}
 }
 
 type neighbour struct {
