@@ -1,0 +1,34 @@
+CREATE TABLE IF NOT EXISTS meta (
+  key   TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checkpoint (
+  log  TEXT PRIMARY KEY,
+  size INTEGER NOT NULL,
+  note BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS strip (
+  log    TEXT NOT NULL,
+  n      INTEGER NOT NULL,
+  hashes BLOB NOT NULL,
+  PRIMARY KEY (log, n)
+);
+CREATE TABLE IF NOT EXISTS open_tile (
+  log    TEXT PRIMARY KEY,
+  leaves BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS bundle (
+  log     TEXT NOT NULL,
+  n       INTEGER NOT NULL,
+  entries BLOB NOT NULL,
+  PRIMARY KEY (log, n)
+);
+CREATE TABLE IF NOT EXISTS alarm (
+  id     INTEGER PRIMARY KEY,
+  log    TEXT NOT NULL,
+  kind   TEXT NOT NULL,
+  at     INTEGER NOT NULL,
+  detail TEXT NOT NULL,
+  held   BLOB,
+  found  BLOB
+);
