@@ -97,7 +97,7 @@ func (w *wants) topics(now time.Time, conn uint64) (map[string]bool, []string) {
 			continue
 		}
 		topic := wire.TopicTrust(f.log, f.resource)
-		if x.conn != conn && !t[topic] {
+		if x.conn != conn {
 			fresh = append(fresh, topic)
 		}
 		x.conn = conn
