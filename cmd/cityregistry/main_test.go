@@ -1,0 +1,357 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image/png"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"citygate/trust/code"
+	"citygate/trust/ledger"
+	"citygate/trust/registry"
+	"citygate/trust/registry/witness"
+	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/qrcode"
+)
+
+// A desk runs commands in one folder, with witnesses that know every log that logs tells.
+type desk struct {
+	t         *testing.T
+	dir       string
+	witnesses []*witness.Witness
+	flags     []string // --witness for each
+}
+
+func newDesk(t *testing.T) *desk {
+	d := &desk{t: t, dir: t.TempDir()}
+	for i := range 3 {
+		skey, vkey, err := witness.GenerateKey(fmt.Sprintf("witness.example/w%d", i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := witness.New(witness.Options{Dir: d.path(fmt.Sprintf("w%d", i)), Key: skey})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := httptest.NewServer(w)
+		t.Cleanup(func() { s.Close(); w.Close() })
+		d.witnesses, d.flags = append(d.witnesses, w), append(d.flags, "--witness", vkey+"="+s.URL)
+	}
+	return d
+}
+
+func (d *desk) path(parts ...string) string {
+	return filepath.Join(append([]string{d.dir}, parts...)...)
+}
+
+// try runs one command and gives its answers, its other output and its error.
+func (d *desk) try(stdin string, args ...string) (out, stderr string, err error) {
+	d.t.Helper()
+	var o, e bytes.Buffer
+	desk := &office{ctx: d.t.Context(), in: strings.NewReader(stdin), out: &o, err: &e, logger: slog.New(slog.DiscardHandler),
+		opts: registry.Options{CheckpointInterval: 100 * time.Millisecond}}
+	err = desk.execute(args)
+	return o.String(), e.String(), err
+}
+
+// do runs a command that has to work.
+func (d *desk) do(args ...string) string {
+	d.t.Helper()
+	out, stderr, err := d.try("", args...)
+	if err != nil {
+		d.t.Fatalf("%s: %v\n%s", args[0], err, stderr)
+	}
+	return out
+}
+
+// found makes a national registry and a city that may issue.
+func (d *desk) found() {
+	d.t.Helper()
+	d.do(append([]string{"init", "--dir", d.path("cn"), "--national", "--origin", "citygate.example", "--name", "zh=国家登记处,en=National registry"}, d.flags...)...)
+	d.do(append([]string{"init", "--dir", d.path("sjz"), "--prefix", "MA.156.1301", "--short", "sjz", "--host", "ID.SJZ.EXAMPLE",
+		"--name", "zh=石家庄,en=Shijiazhuang"}, d.flags...)...)
+	for key := range strings.Lines(d.do("logs", "--dir", d.path("cn"), "--dir", d.path("sjz"))) {
+		for _, w := range d.witnesses {
+			if err := w.AddLog(strings.TrimSpace(key)); err != nil {
+				d.t.Fatal(err)
+			}
+		}
+	}
+	d.do("allocate", "--dir", d.path("cn"), "--self")
+	d.write("request.json", d.do("enrol", "--dir", d.path("sjz")))
+	d.write("allocation.json", d.do("allocate", "--dir", d.path("cn"), "--request", d.path("request.json")))
+	d.do("accept", "--dir", d.path("sjz"), "--allocation", d.path("allocation.json"))
+}
+
+func (d *desk) write(name, content string) {
+	d.t.Helper()
+	if err := os.WriteFile(d.path(name), []byte(content), 0o644); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func decode(t *testing.T, line string) (a answer) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(line), &a); err != nil {
+		t.Fatalf("answer %q: %v", line, err)
+	}
+	return a
+}
+
+func TestOfficeLife(t *testing.T) {
+	d := newDesk(t)
+	d.found()
+	lamp := "MA.156.1301.01/LAMP.000421"
+	issue := []string{"issue", "--json", "--dir", d.path("sjz"), "--kind", "street-asset", "--id", lamp}
+	fresh := decode(t, d.do(append(issue, "--fresh")...))
+	if fresh.Sealed || fresh.Index == nil || *fresh.Index != 0 || fresh.Again {
+		t.Fatalf("fresh: %+v", fresh)
+	}
+	sealed := decode(t, d.do(append(issue, "--out", d.path("labels"))...))
+	if !sealed.Sealed || *sealed.Index != 0 || !sealed.Again || len(sealed.Files) != 3 {
+		t.Fatalf("sealed: %+v", sealed)
+	}
+	if p, err := code.ParseText(sealed.Text); err != nil || !p.Code.Sealed() {
+		t.Fatalf("text: %v", err)
+	}
+	if got := scan(t, d.path("labels", "MA.156.1301.01_LAMP.000421-0.png")); got != sealed.Text {
+		t.Errorf("the PNG says %.60q", got)
+	}
+	if b, err := os.ReadFile(d.path("labels", "MA.156.1301.01_LAMP.000421-0.txt")); err != nil || string(b) != sealed.Text+"\n" {
+		t.Errorf("the text file says %.60q, %v", b, err)
+	}
+	if out := d.do("suspend", "--dir", d.path("sjz"), "--id", lamp); out != "0\t"+lamp+"\tsuspended\n" {
+		t.Errorf("suspend: %q", out)
+	}
+	if out := d.do("restore", "--dir", d.path("sjz"), "--index", "0"); !strings.HasSuffix(out, "\tgood\n") {
+		t.Errorf("restore: %q", out)
+	}
+	if out := d.do("revoke", "--dir", d.path("sjz"), "--id", lamp); !strings.HasSuffix(out, "\trevoked\n") {
+		t.Errorf("revoke: %q", out)
+	}
+	if out := d.do("code", "--json", "--dir", d.path("sjz"), "--id", lamp); decode(t, out).Text != sealed.Text {
+		t.Errorf("code: %q", out)
+	}
+	out := d.do("issue", "--json", "--dir", d.path("sjz"), "--id", "MA.156.1301.02/PASS.1", "--personal", "--kind", "credential", "--out", d.path("labels"))
+	if p := decode(t, out); !p.Sealed || filepath.Base(p.Files[0]) != fmt.Sprintf("personal-%d.txt", *p.Index) {
+		t.Errorf("personal: %+v", p)
+	}
+	d.do("issue", "--dir", d.path("cn"), "--id", "MA.156.1301", "--kind", "organisation")
+	heads := d.do("publish", "--dir", d.path("sjz"))
+	if f := strings.Fields(heads); len(f) != 8 || f[0] != "sjz-records" || f[1] != "512" || f[5] != "3" {
+		t.Errorf("publish: %q", heads)
+	}
+	if out := d.do("seal", "--dir", d.path("sjz")); out != "" {
+		t.Errorf("nothing to seal, yet: %q", out)
+	}
+}
+
+// scan reads a QR code with an independent reader.
+func scan(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	img, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bmp, err := gozxing.NewBinaryBitmapFromImage(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := qrcode.NewQRCodeReader().Decode(bmp, nil)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return r.GetText()
+}
+
+func TestCSV(t *testing.T) {
+	d := newDesk(t)
+	d.found()
+	var b strings.Builder
+	b.WriteString("\ufeffid,kind,not_after,places,personal\n")
+	for i := range 600 {
+		fmt.Fprintf(&b, "MA.156.1301.01/LAMP.%06d,street-asset,,MA.156.1301,\n", i)
+	}
+	b.WriteString("MA.156.1301.02/PASS.7,credential,2031-01-01T00:00:00Z,,true\n")
+	d.write("assets.csv", b.String())
+	args := []string{"issue", "--json", "--dir", d.path("sjz"), "--csv", d.path("assets.csv")}
+	first, progress, err := d.try("", args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(progress, "issued 601 of 601") || !strings.Contains(progress, "written 601 of 601") {
+		t.Errorf("progress: %q", progress)
+	}
+	n := 0
+	for line := range strings.Lines(first) {
+		if a := decode(t, line); !a.Sealed {
+			t.Fatalf("line %d: %+v", n, a)
+		}
+		n++
+	}
+	if n != 601 {
+		t.Errorf("%d answers", n)
+	}
+	if again, _, err := d.try(b.String(), append(args[:len(args)-1:len(args)-1], "-")...); err != nil || again != first {
+		t.Errorf("again, from standard input: other answers, %v", err)
+	}
+}
+
+func TestBadCSV(t *testing.T) {
+	d := newDesk(t)
+	d.found()
+	for _, c := range []string{
+		"", "id,colour\n", "kind\n", "id,id\n", "id\nMA.156.1301.01/A,extra\n", "id\nnot an identifier\n", "id,not_after\nMA.156.1301.01/A,tomorrow\n",
+		"id,kind\nMA.156.1301.01/A,spaceship\n", "id,personal\nMA.156.1301.01/A,perhaps\n", "id,holder\nMA.156.1301.01/A,xyz\n",
+		"id\nMA.156.1301.01/A\nMA.156.1302.01/B\n", "id\n\"MA.156\n", "\x00\xff\xfe", "id\nMA.156.1301.01/LAMP.1\nMA.156.1301.01/lamp.1\n",
+	} {
+		d.write("bad.csv", c)
+		out, _, err := d.try("", "issue", "--dir", d.path("sjz"), "--csv", d.path("bad.csv"), "--out", d.path("none"))
+		if err == nil || out != "" || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: answered %q, error %v", c, out, err)
+		}
+	}
+	if es, _ := os.ReadDir(d.path("none")); len(es) != 0 {
+		t.Errorf("bad files left %d labels", len(es))
+	}
+	if a := decode(t, d.do("issue", "--json", "--fresh", "--dir", d.path("sjz"), "--id", "MA.156.1301.01/A")); *a.Index != 0 {
+		t.Errorf("bad files left records: next index %d", *a.Index)
+	}
+}
+
+func TestUsageAndHints(t *testing.T) {
+	d := newDesk(t)
+	d.found()
+	d.write("garbage", "\x00\x01 not json {")
+	for _, c := range []struct {
+		status int
+		hint   bool
+		args   []string
+	}{
+		{2, true, []string{}},
+		{2, true, []string{"dance"}},
+		{2, true, []string{"issue"}},
+		{2, true, []string{"issue", "--dir", d.path("sjz")}},
+		{2, true, []string{"revoke", "--dir", d.path("sjz")}},
+		{2, true, []string{"allocate", "--dir", d.path("cn")}},
+		{2, true, []string{"issue", "--dir", d.path("sjz"), "--id", "MA.156.1301.01/X", "--level", "Z"}},
+		{2, true, []string{"issue", "--dir", d.path("sjz"), "--id", "MA.156.1301.01/X", "--not-after", "soon"}},
+		{2, true, []string{"issue", "--dir", d.path("sjz"), "--id", "MA.156.1301.01/X", "--format", "exe"}},
+		{2, true, []string{"publish", "--dir", d.path("sjz"), "--every", "1ms"}},
+		{2, true, []string{"init", "--dir", d.path("x"), "--witness", "no url"}},
+		{1, true, []string{"issue", "--dir", d.path("nowhere"), "--id", "MA.156.1301.01/X"}},
+		{1, true, []string{"issue", "--dir", d.path("sjz"), "--id", "MA.156.1301.01/X", "--kind", "spaceship"}},
+		{1, false, []string{"issue", "--dir", d.path("sjz"), "--id", "MA.156.1302.01/X"}},
+		{1, false, []string{"revoke", "--dir", d.path("sjz"), "--index", "7"}},
+		{1, true, []string{"revoke", "--dir", d.path("sjz"), "--id", "MA.156.1301.01/UNKNOWN"}},
+		{1, false, []string{"allocate", "--dir", d.path("cn"), "--request", d.path("garbage")}},
+		{1, false, []string{"accept", "--dir", d.path("sjz"), "--allocation", d.path("garbage")}},
+		{1, true, []string{"init", "--dir", d.path("x"), "--prefix", "MA.156.1"}},
+		{1, true, []string{"keygen", "--key", d.path("k"), "--name", "a b"}},
+		{1, true, []string{"witness", "--state", d.path("s"), "--key", d.path("absent"), "--listen", "localhost:0"}},
+		{1, true, []string{"witness", "--state", d.path("s"), "--key", d.path("garbage"), "--listen", "localhost:0"}},
+		{1, true, []string{"serve", "--dir", d.path("absent"), "--listen", "localhost:0"}},
+		{1, true, []string{"serve", "--dir", d.path("sjz"), "--listen", "256.0.0.1:x"}},
+	} {
+		out, _, err := d.try("", c.args...)
+		var said bytes.Buffer
+		if status := report(&said, err); status != c.status || out != "" {
+			t.Errorf("%v: status %d, want %d; answered %q; %v", c.args, status, c.status, out, err)
+		}
+		if strings.Contains(said.String(), "hint: ") != c.hint {
+			t.Errorf("%v: %q", c.args, said.String())
+		}
+	}
+	if out, _, err := d.try("", "--help"); err != nil || !strings.Contains(out, "issue --dir") {
+		t.Errorf("help: %v", err)
+	}
+}
+
+// lines hands over what a running command prints.
+type lines struct{ c chan string }
+
+func (l lines) Write(p []byte) (int, error) { l.c <- string(p); return len(p), nil }
+
+// start runs a command that keeps running, and gives the address that it prints.
+func (d *desk) start(args ...string) string {
+	d.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out := lines{make(chan string, 1)}
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, args, strings.NewReader(""), out, io.Discard) }()
+	d.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			d.t.Errorf("%s: %v", args[0], err)
+		}
+	})
+	select {
+	case url := <-out.c:
+		return strings.TrimSpace(url)
+	case err := <-done:
+		d.t.Fatalf("%s: %v", args[0], err)
+	}
+	return ""
+}
+
+// The witness command cosigns, the serve command shows the result, and the policy of the registry believes it.
+func TestWitnessAndServe(t *testing.T) {
+	d := newDesk(t)
+	vkey := strings.TrimSpace(d.do("keygen", "--key", d.path("w.skey"), "--name", "witness.example/cli"))
+	if _, _, err := d.try("", "keygen", "--key", d.path("w.skey"), "--name", "witness.example/other"); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a key was overwritten: %v", err)
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	free.Close()
+	d.do("init", "--dir", d.path("cn"), "--national", "--origin", "citygate.example", "--name", "en=N", "--witness", vkey+"=http://"+addr)
+	args := []string{"witness", "--state", d.path("w"), "--key", d.path("w.skey"), "--listen", addr}
+	for key := range strings.Lines(d.do("logs", "--dir", d.path("cn"))) {
+		args = append(args, "--log", strings.TrimSpace(key))
+	}
+	d.start(args...)
+	d.do("allocate", "--dir", d.path("cn"), "--self")
+	base := d.start("serve", "--dir", d.path("cn"), "--listen", "127.0.0.1:0")
+	root, err := ledger.ParseRootPolicy(get(t, base+"/root.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cp, err := root.Directory.Open(get(t, base+"/directory/checkpoint"))
+	if err != nil || cp.Size != 2 {
+		t.Fatalf("checkpoint of size %d: %v", cp.Size, err)
+	}
+}
+
+func get(t *testing.T, url string) []byte {
+	t.Helper()
+	r, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", url, r.Status, err)
+	}
+	return b
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"citygate/internal/durable"
+	"citygate/trust/registry"
+	"citygate/trust/registry/witness"
+)
+
+// This file implements the commands that set up registries and witnesses.
+
+type initCmd struct {
+	Dir      string            `required:"" type:"path" help:"${dir}"`
+	National bool              `help:"Make the national registry, which runs the directory."`
+	Prefix   string            `help:"What the registry holds, such as MA.156.1301. The national registry has MA.156 unless told otherwise."`
+	Short    string            `help:"Begins the logs' short names: a-z 0-9 _ -."`
+	Name     map[string]string `mapsep:"," placeholder:"LANG=NAME" help:"Its name in each language, such as zh=石家庄,en=Shijiazhuang."`
+	Host     []string          `help:"Host in its codes' texts, such as ID.SJZ.EXAMPLE. Repeat for more; new codes get the first."`
+	Origin   string            `help:"Begins the logs' origins, such as citygate.example. By default the first host in small letters."`
+	Witness  []string          `sep:"none" placeholder:"VKEY=URL" help:"A witness: verifier key, =, URL. Repeat for each."`
+	Quorum   int               `help:"How many of them must cosign. By default more than half."`
+	Mirror   []string          `help:"Base URL where the logs are served, for the directory. Repeat for more."`
+}
+
+// Run makes the folder and prints the enrolment request.
+func (c *initCmd) Run(o *office) error {
+	cfg := registry.Config{National: c.National, Prefix: c.Prefix, Short: c.Short, Names: c.Name, Hosts: c.Host, Origin: c.Origin,
+		Quorum: c.Quorum, Mirrors: c.Mirror}
+	if c.National && c.Prefix == "" {
+		cfg.Prefix = "MA.156"
+	}
+	if c.National && c.Short == "" {
+		cfg.Short = "national"
+	}
+	if c.Origin == "" && len(c.Host) > 0 {
+		cfg.Origin = strings.ToLower(c.Host[0])
+	}
+	if c.National && len(c.Host) == 0 && c.Origin != "" {
+		cfg.Hosts = []string{strings.ToUpper(c.Origin)}
+	}
+	for _, w := range c.Witness {
+		// A verifier key may end in "=", a URL may contain one.
+		key, url, ok := strings.Cut(w, "=http")
+		if !ok {
+			return usageError{fmt.Errorf("--witness %q is not VKEY=URL", w)}
+		}
+		cfg.Witnesses = append(cfg.Witnesses, registry.Witness{Key: key, URL: "http" + url})
+	}
+	if cfg.Quorum == 0 {
+		cfg.Quorum = len(cfg.Witnesses)/2 + 1
+	}
+	if err := registry.Create(c.Dir, cfg); err != nil {
+		return hinted{err, "cityregistry init --help names what a registry needs"}
+	}
+	if c.National {
+		fmt.Fprintf(o.err, "root policy for gateways: %s\nnext: start the witnesses with its logs (cityregistry logs), then cityregistry allocate --dir %s --self\n",
+			registry.RootPolicyFile(c.Dir), c.Dir)
+	}
+	return printEnrolment(o, c.Dir)
+}
+
+func printEnrolment(o *office, dir string) error {
+	e, err := registry.Enrol(dir)
+	if err != nil {
+		return err
+	}
+	return o.printJSON(e, e.Marshal())
+}
+
+// printJSON prints what is JSON in any case: indented for people, on one line with --json.
+func (o *office) printJSON(v any, indented []byte) error {
+	if o.json {
+		return o.answer(v, "")
+	}
+	_, err := o.out.Write(indented)
+	return err
+}
+
+type enrolCmd struct {
+	Dir string `required:"" type:"path" help:"${dir}"`
+}
+
+// Run prints the enrolment request.
+func (c *enrolCmd) Run(o *office) error { return printEnrolment(o, c.Dir) }
+
+type allocateCmd struct {
+	Dir     string `required:"" type:"path" help:"The national registry's folder."`
+	Request string `type:"path" help:"The enrolment request that init printed; - for standard input."`
+	Self    bool   `help:"Enter the national registry itself, for what lies directly below its prefix."`
+	Into    string `type:"path" help:"Folder of the registry that asked, if it is on this machine: it accepts at once."`
+}
+
+// Run puts rows into the directory and prints where they are.
+func (c *allocateCmd) Run(o *office) error {
+	if c.Self == (c.Request != "") {
+		return usageError{errors.New("allocate needs either --request FILE or --self")}
+	}
+	var e registry.Enrolment
+	var err error
+	if c.Self {
+		e, err = registry.Enrol(c.Dir)
+	} else {
+		var b []byte
+		if b, err = o.read(c.Request); err == nil {
+			e, err = registry.ParseEnrolment(b)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return o.with(c.Dir, func(r *registry.Registry) error {
+		a, err := r.Allocate(o.ctx, e)
+		if err != nil {
+			return err
+		}
+		into := c.Into
+		if c.Self {
+			into = c.Dir
+		}
+		if into != "" {
+			if err := registry.Accept(into, a); err != nil {
+				return err
+			}
+		}
+		return o.printJSON(a, a.Marshal())
+	})
+}
+
+type acceptCmd struct {
+	Dir        string `required:"" type:"path" help:"${dir}"`
+	Allocation string `required:"" type:"path" help:"What allocate printed; - for standard input."`
+}
+
+// Run notes the allocation.
+func (c *acceptCmd) Run(o *office) error {
+	b, err := o.read(c.Allocation)
+	if err != nil {
+		return err
+	}
+	a, err := registry.ParseAllocation(b)
+	if err != nil {
+		return err
+	}
+	return registry.Accept(c.Dir, a)
+}
+
+type logsCmd struct {
+	Dir []string `required:"" type:"path" help:"${dir} Repeat for more."`
+}
+
+// Run prints verifier keys, one on each line.
+func (c *logsCmd) Run(o *office) error {
+	for _, dir := range c.Dir {
+		refs, err := registry.LogKeys(dir)
+		if err != nil {
+			return err
+		}
+		for _, ref := range refs {
+			v := map[string]any{"log": ref.Short, "origin": ref.Origin, "keys": ref.Keys}
+			if err := o.answer(v, strings.Join(ref.Keys, "\n")); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+type keygenCmd struct {
+	Key  string `required:"" type:"path" help:"File for the signing key; it must not exist."`
+	Name string `required:"" help:"The witness's name, such as witness.example/w1."`
+}
+
+// Run makes a key and prints the public half.
+func (c *keygenCmd) Run(o *office) error {
+	skey, vkey, err := witness.GenerateKey(c.Name)
+	if err != nil {
+		return hinted{err, "a name has no space and no plus, such as witness.example/w1"}
+	}
+	if err := durable.WriteNew(c.Key, []byte(skey+"\n"), 0o600); err != nil {
+		return err
+	}
+	return o.answer(map[string]string{"vkey": vkey}, vkey)
+}
+
+// maxInput is the longest JSON file that is read.
+const maxInput = 1 << 20
+
+func (o *office) read(path string) ([]byte, error) {
+	r := o.in
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		r = f
+	}
+	b, err := io.ReadAll(io.LimitReader(r, maxInput+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(b) > maxInput || !json.Valid(bytes.TrimSpace(b)) {
+		return nil, fmt.Errorf("%s is not a JSON file", path)
+	}
+	return b, nil
+}
