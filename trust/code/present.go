@@ -58,7 +58,7 @@ func Present(holder ed25519.PrivateKey, c Code, at int64, nonce []byte) (Present
 // Verify says whether the holder's public key, claim 8 of the code, signed
 // this presentation. It is false for a key that is not fit to verify.
 func (p Presented) Verify(holder []byte) bool {
-	return CheckKey(holder, AlgEd25519) == nil && ed25519.Verify(holder, p.message(), p.Sig)
+	return verify(holder, AlgEd25519, p.message(), p.Sig)
 }
 
 // ID is the SHA-256 of what the holder signed. A presentation that is shown

@@ -89,15 +89,18 @@ func signES256(priv crypto.Signer, message []byte) ([]byte, error) {
 // is false for a code without signature, for an algorithm that this build
 // lacks, and for a key that CheckKey refuses; it never panics.
 func VerifySig(pub []byte, alg int, c Code) bool {
-	if len(c.Sig) != SigSize || CheckKey(pub, alg) != nil {
+	return len(c.Sig) == SigSize && verify(pub, alg, SigStructure(c.Body, c.Key, alg), c.Sig)
+}
+
+func verify(pub []byte, alg int, message, sig []byte) bool {
+	if len(sig) != SigSize || CheckKey(pub, alg) != nil {
 		return false
 	}
-	message := SigStructure(c.Body, c.Key, alg)
 	switch alg {
 	case AlgEd25519:
-		return ed25519.Verify(pub, message, c.Sig)
+		return ed25519.Verify(pub, message, sig)
 	case AlgES256:
-		return verifyES256(pub, message, c.Sig)
+		return verifyES256(pub, message, sig)
 	}
 	return false
 }
