@@ -29,8 +29,9 @@ type Allocation struct {
 	// which the root of trust names.
 	By Prefix
 	// Delegated says that the node ID becomes a prefix with a holder of its
-	// own. A node that is not delegated is only a name: what lies below it
-	// stays with the holder above.
+	// own, which only the holder of the prefix directly above can make it. A
+	// node that is not delegated is only a name: things below it are
+	// allocated by the holder above.
 	Delegated bool
 	// Keys and Logs answer for a delegated prefix. They are the names under
 	// which its row in the directory lists them.
@@ -55,6 +56,9 @@ func (s *Allocations) Check(a Allocation) error {
 		return fmt.Errorf("allocate %s: %w", a.ID, ErrNoAnswer)
 	}
 	holder, ok := s.Holder(a.ID)
+	if above, _ := a.ID.Above(); a.Delegated && holder != above {
+		ok = false // a chain of prefixes has no gaps: each row is signed by its parent's
+	}
 	switch {
 	case !ok:
 		return fmt.Errorf("allocate %s: %w", a.ID, ErrNoHolder)

@@ -54,6 +54,7 @@ func TestUnifiedRule(t *testing.T) {
 		{"a bureau by the country", name(t, "MA.156.1301.01", "MA.156"), cityid.ErrNotHolder},
 		{"a bureau by its city", name(t, "MA.156.1301.01", "MA.156.1301"), nil},
 		{"a lamp of a bureau that is a name", name(t, "MA.156.1301.01/LAMP.1", "MA.156.1301"), nil},
+		{"a registry below a bureau that is a name", delegate(t, "MA.156.1301.01.07", "MA.156.1301"), cityid.ErrNoHolder},
 		{"a lamp twice", name(t, "MA.156.1301.01/LAMP.1", "MA.156.1301"), cityid.ErrTaken},
 		{"a lamp by the bureau that is a name", name(t, "MA.156.1301.01/LAMP.2", "MA.156.1301.01"), cityid.ErrNotHolder},
 		{"a department with a registry", delegate(t, "MA.156.1301.02", "MA.156.1301"), nil},
