@@ -1,0 +1,67 @@
+// Command citygate is a gateway: the daemon, and the tools on its box.
+//
+//	citygate run --config FILE                 the gateway
+//	citygate scan [--json] FILE…               the codes in pictures
+//	citygate verify --trust FILE TEXT|-        the verdict on a code's text
+//	citygate config [--config FILE]            every key of the configuration, with unit, default and meaning
+//	citygate version
+//
+// The answer goes to standard output, everything else to standard error.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes of every subcommand that does not define its own.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 3
+)
+
+const usage = `usage: citygate COMMAND
+
+  run      the gateway: camera, verdicts, events, the citizen's page
+  scan     read the codes in pictures
+  verify   the verdict on a code's text, from a gateway's trust database
+  config   every key of the configuration, with unit, default and meaning
+  version  the version of this program
+
+citygate COMMAND --help explains one of them.
+`
+
+// command is a subcommand: it returns the process's exit code.
+type command func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := dispatch(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	commands := map[string]command{
+		"run": runGateway, "scan": runScan, "verify": runVerify, "config": runConfig, "version": runVersion,
+	}
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return exitUsage
+	}
+	if args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+		fmt.Fprint(stdout, usage)
+		return exitOK
+	}
+	c, ok := commands[args[0]]
+	if !ok {
+		fmt.Fprintf(stderr, "citygate: there is no command %q (citygate --help lists them)\n", args[0])
+		return exitUsage
+	}
+	return c(ctx, args[1:], stdin, stdout, stderr)
+}

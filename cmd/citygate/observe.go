@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/daemon"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"citygate/edge/health"
+	"citygate/sync/outbox"
+	"citygate/sync/uplink"
+	"citygate/sync/wire"
+	"citygate/trust/cache"
+)
+
+// This file implements what the gateway says of itself: conditions, metrics, reported state, the service manager.
+
+const (
+	observeEvery = 2 * time.Second
+	waitingLong  = time.Hour
+	certSoon     = 14 * 24 * time.Hour
+	hungAfter    = 10 * time.Second // without progress so long, the watchdog is not fed
+)
+
+// gauges are the metrics of what package edge does not know. The names are stable.
+type gauges struct {
+	depth, oldest, wal, evicted, connected, connects prometheus.Gauge
+	trustAge, trustSize                              *prometheus.GaugeVec
+}
+
+func newGauges(r prometheus.Registerer) *gauges {
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+		r.MustRegister(g)
+		return g
+	}
+	perLog := func(name, help string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"log"})
+		r.MustRegister(g)
+		return g
+	}
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "citygate_build_info", Help: "1, with the version."}, []string{"version"})
+	info.WithLabelValues(version()).Set(1)
+	r.MustRegister(info)
+	return &gauges{
+		depth:     gauge("citygate_outbox_depth", "Events that the fleet has not acknowledged."),
+		oldest:    gauge("citygate_outbox_oldest_seconds", "Age of the oldest of them."),
+		wal:       gauge("citygate_wal_bytes", "Size of the outbox's write-ahead log."),
+		evicted:   gauge("citygate_outbox_evicted", "Events evicted for lack of space since the start."),
+		connected: gauge("citygate_mqtt_connected", "1 while connected to a broker."),
+		connects:  gauge("citygate_mqtt_connects", "Connections to brokers made since the start."),
+		trustAge:  perLog("citygate_trust_age_seconds", "Age of the log's checkpoint."),
+		trustSize: perLog("citygate_trust_size", "Entries of the log that are held."),
+	}
+}
+
+// observe looks at the parts every 2 s until ctx ends.
+func (d *daemon) observe(ctx context.Context) error {
+	tick := time.NewTicker(observeEvery)
+	defer tick.Stop()
+	for {
+		d.look(ctx, time.Now())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (d *daemon) look(ctx context.Context, now time.Time) {
+	box := d.outbox.Stats(ctx)
+	var up uplink.Status
+	if d.uplink != nil {
+		up = d.uplink.Status()
+	}
+	d.conditions(box, up, now)
+	g := d.gauges
+	g.depth.Set(float64(box.Depth))
+	g.oldest.Set(box.Oldest.Seconds())
+	g.wal.Set(float64(box.WALBytes))
+	g.evicted.Set(float64(box.Evicted))
+	g.connected.Set(0)
+	if up.Connected {
+		g.connected.Set(1)
+	}
+	g.connects.Set(float64(up.Connects))
+	var heads []wire.Head
+	var oldest time.Duration
+	for _, l := range d.cache.View().Logs() {
+		g.trustAge.WithLabelValues(l.Short).Set(now.Sub(l.Time).Seconds())
+		g.trustSize.WithLabelValues(l.Short).Set(float64(l.Size))
+		oldest = max(oldest, now.Sub(l.Time))
+		heads = append(heads, wire.Head{Log: l.Short, Size: l.Size, Root: wire.Hash(l.Root), Time: l.Time.Unix()})
+	}
+	if d.uplink == nil {
+		return
+	}
+	if heads = heads[:min(len(heads), wire.MaxLogs)]; !slices.Equal(heads, d.reported) {
+		d.reported = heads
+		d.uplink.SetReport(wire.Report{At: now.UnixMicro(), Software: version(), Trust: heads, Place: d.config.Place})
+	}
+	h := wire.Health{ClockQ: d.clock.quality(), Uptime: uint64(now.Sub(d.began) / time.Second),
+		TrustAge: uint64(oldest / time.Second), Conditions: map[string]string{}}
+	for _, a := range d.health.Active(now) {
+		if len(h.Conditions) < maxConditions {
+			h.Conditions[a.Code] = a.Title
+		}
+	}
+	d.uplink.SetHealth(h)
+}
+
+// maxConditions is how many conditions one health message carries: the protocol's limit of texts.
+const maxConditions = 16
+
+// conditions keeps those that hang on outbox, uplink and cache.
+func (d *daemon) conditions(box outbox.Stats, up uplink.Status, now time.Time) {
+	d.health.Set(health.Waiting, box.Oldest > waitingLong, fmt.Sprintf("%d events", box.Depth), now)
+	d.health.Set(health.OutboxDamaged, d.outbox.Quarantined() != "", d.outbox.Quarantined(), now)
+	d.health.Set(health.Broker, d.uplink != nil && !up.Connected, up.LastError, now)
+	left := up.CertEnd.Sub(now)
+	d.health.Set(health.Certificate, !up.CertEnd.IsZero() && left < certSoon,
+		fmt.Sprintf("%d days left", int(left.Hours()/24)), now)
+	fork := ""
+	for _, a := range d.cache.Alarms() {
+		if a.Kind == cache.AlarmFork {
+			fork = a.Log
+		}
+	}
+	d.health.Set(health.TrustFork, fork != "", fork, now)
+}
+
+// notify tells the service manager that the gateway is ready, and feeds its watchdog while the pipeline makes
+// progress. Without a service manager it does nothing.
+func (d *daemon) notify(ctx context.Context) error {
+	send := func(state string) {
+		if _, err := systemd.SdNotify(false, state); err != nil {
+			d.log.Warn("service manager not told", "error", err)
+		}
+	}
+	send(systemd.SdNotifyReady)
+	defer send(systemd.SdNotifyStopping)
+	every, err := systemd.SdWatchdogEnabled(false)
+	if err != nil || every == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	tick := time.NewTicker(every / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if time.Since(d.progress()) < hungAfter {
+				send(systemd.SdNotifyWatchdog)
+			}
+		}
+	}
+}
