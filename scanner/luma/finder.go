@@ -29,6 +29,7 @@ const (
 	maxFinders   = 400
 	sameFinder   = 1.6 // modules between the centres of what is one pattern
 	rayTolerance = 0.55
+	sureWidth    = 32 // pixels; rows through a wider pattern are so many that one goes through its middle
 )
 
 // Collect verifies the hits of all levels, finest first.
@@ -56,7 +57,7 @@ func (c *Finders) verify(l *Level, index int, h *Hit) {
 	}
 	t := l.Thresholds.At(int(h.X), int(h.Y)) << 8
 	c.Work -= 12
-	if t == 0 || !l.plausible(h, t) {
+	if t == 0 || (h.Width > sureWidth && !l.plausible(h, t)) {
 		return
 	}
 	f, ok := l.concentric(Point{h.X, h.Y}, h.Width, t, h.Light, &c.Work)
