@@ -66,6 +66,9 @@ func (p LogPolicy) Open(raw []byte) (Checkpoint, error) {
 	} else if err != nil {
 		return Checkpoint{}, fmt.Errorf("checkpoint of %s: %w", p.Origin, err)
 	}
+	if err := canonicalSignatures(raw[len(n.Text):]); err != nil {
+		return Checkpoint{}, fmt.Errorf("checkpoint of %s: %w", p.Origin, err)
+	}
 	cp, err := ParseCheckpointText(n.Text)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("checkpoint of %s: %w", p.Origin, err)
@@ -78,6 +81,18 @@ func (p LogPolicy) Open(raw []byte) (Checkpoint, error) {
 	}
 	cp.Raw = slices.Clone(raw)
 	return cp, nil
+}
+
+// canonicalSignatures refuses base64 in another than its one form, which the
+// note package reads, so that two notes are equal if their bytes are.
+func canonicalSignatures(lines []byte) error {
+	for line := range strings.Lines(strings.TrimPrefix(string(lines), "\n")) {
+		sig := strings.TrimSuffix(line[strings.LastIndexByte(line, ' ')+1:], "\n")
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig); err != nil {
+			return fmt.Errorf("signature line: %w", err)
+		}
+	}
+	return nil
 }
 
 // quorumTime checks that the log and a quorum signed, and returns the time.

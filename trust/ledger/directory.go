@@ -16,7 +16,8 @@ import (
 // put in; an entry is obeyed only if the right keys signed it for this very
 // place, and is void otherwise.
 type Directory struct {
-	root  RootPolicy // in force after the last entry
+	root  RootPolicy   // in force after the last entry
+	past  []RootPolicy // those before, oldest first
 	size  uint64
 	keys  []*IssuerKey              // by index of the entry, nil where there is no obeyed key row
 	rows  map[string][]*RegistryRow // by prefix, oldest first
@@ -54,11 +55,47 @@ func NewDirectory(root RootPolicy) (*Directory, error) {
 	return d, nil
 }
 
+// FoldDirectory returns the fold of the directory's first entries for a gateway
+// that was configured with root, which may be the policy that some rotation
+// among the entries brought: the rotation, signed by the threshold of root's own
+// directory keys, names the policy before.
+func FoldDirectory(root RootPolicy, raws [][]byte) (*Directory, error) {
+	if err := root.Validate(); err != nil {
+		return nil, err
+	}
+	first := root
+	for i, raw := range slices.Backward(raws) {
+		e, err := ParseDirectoryEntry(uint64(i), raw)
+		if err != nil || e.Rotation == nil || !e.Rotation.Root.Equal(first) {
+			continue
+		}
+		if e.signedBy(first.Directory.Origin, first.DirectoryKeys, first.DirectoryThreshold) == nil {
+			first = e.Rotation.Previous
+		}
+	}
+	for _, p := range []RootPolicy{first, root} {
+		d, err := NewDirectory(p)
+		if err != nil {
+			return nil, err
+		}
+		// A chain that the old policies did not sign leads nowhere.
+		if d = d.With(raws); p.Equal(root) || d.hadRoot(root) {
+			return d, nil
+		}
+	}
+	panic("unreachable: the loop ends with root itself")
+}
+
+// hadRoot says whether a policy is or was in force.
+func (d *Directory) hadRoot(root RootPolicy) bool {
+	return d.root.Equal(root) || slices.ContainsFunc(d.past, root.Equal)
+}
+
 // With returns the fold of d and the entries that follow its last one, in the
 // log's order. It cannot fail: what is not obeyed is void, with a reason.
 func (d *Directory) With(raws [][]byte) *Directory {
 	n := &Directory{
-		root: d.root, size: d.size, keys: slices.Clone(d.keys), rows: maps.Clone(d.rows),
+		root: d.root, past: slices.Clone(d.past), size: d.size, keys: slices.Clone(d.keys), rows: maps.Clone(d.rows),
 		logs: maps.Clone(d.logs), names: maps.Clone(d.names), roles: maps.Clone(d.roles),
 		turns: slices.Clone(d.turns), voids: slices.Clone(d.voids),
 	}
@@ -182,7 +219,7 @@ func (d *Directory) obeyRotation(e DirectoryEntry) error {
 	if err := d.claim(r.Root.DirectoryKeys, r.Root.Directory.LogKeys, r.Root.Directory.Witnesses); err != nil {
 		return err
 	}
-	d.root = r.Root
+	d.past, d.root = append(d.past, d.root), r.Root
 	d.turns = append(d.turns, d.size)
 	return nil
 }
@@ -253,74 +290,4 @@ func (d *Directory) claim(lists ...[]string) error {
 func (d *Directory) claimRoot(root RootPolicy) {
 	// An empty fold has no issuer key, so this cannot fail.
 	_ = d.claim(root.DirectoryKeys, root.Directory.LogKeys, root.Directory.Witnesses)
-}
-
-// Root returns the root policy in force after the last entry.
-func (d *Directory) Root() RootPolicy { return d.root }
-
-// Size returns the number of entries folded.
-func (d *Directory) Size() uint64 { return d.size }
-
-// Rotations returns the indices of the obeyed rotations.
-func (d *Directory) Rotations() []uint64 { return slices.Clone(d.turns) }
-
-// Voids returns the entries that are not obeyed.
-func (d *Directory) Voids() []Void { return slices.Clone(d.voids) }
-
-// Key returns the key row at index i; the row is nil for KeyNone and KeyBeyond.
-func (d *Directory) Key(i uint32) (*IssuerKey, KeyState) {
-	if uint64(i) >= d.size {
-		return nil, KeyBeyond
-	}
-	k := d.keys[i]
-	switch {
-	case k == nil:
-		return nil, KeyNone
-	case k.Withdrawn:
-		return k, KeyWithdrawn
-	}
-	return k, KeyLive
-}
-
-// Registry returns the newest row of exactly this prefix, nil if there is none.
-func (d *Directory) Registry(prefix string) *RegistryRow {
-	rows := d.rows[prefix]
-	if len(rows) == 0 {
-		return nil
-	}
-	return rows[len(rows)-1]
-}
-
-// Registries returns the newest row of every prefix, sorted by prefix.
-func (d *Directory) Registries() []*RegistryRow {
-	var rows []*RegistryRow
-	for _, p := range slices.Sorted(maps.Keys(d.rows)) {
-		rows = append(rows, d.Registry(p))
-	}
-	return rows
-}
-
-// Policies returns the policies of the log with this short name, newest first;
-// nil if there is no such log. Only the newest opens a new checkpoint; the older
-// ones opened those that are already held.
-func (d *Directory) Policies(short string) []LogPolicy {
-	if short == DirectoryLog {
-		return []LogPolicy{d.root.Directory}
-	}
-	var ps []LogPolicy
-	for _, r := range slices.Backward(d.rows[d.logs[short]]) {
-		switch short {
-		case r.Records.Short:
-			ps = append(ps, r.Policy(r.Records))
-		case r.Status.Short:
-			ps = append(ps, r.Policy(r.Status))
-		}
-	}
-	return ps
-}
-
-// IsStatusLog says whether short is the status log of a registry.
-func (d *Directory) IsStatusLog(short string) bool {
-	r := d.Registry(d.logs[short])
-	return r != nil && r.Status.Short == short
 }

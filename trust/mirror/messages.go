@@ -13,7 +13,7 @@ import (
 
 // AskAgain is how long Messages waits for a resource before it asks for it once
 // more: a broker's retained message may have been lost, or too short by now.
-const AskAgain = 10 * time.Second
+const AskAgain = 3 * time.Second
 
 // Messages is a mirror fed by messages, such as a broker's retained ones. A
 // method call asks for its resource and waits until it is delivered or the
