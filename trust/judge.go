@@ -84,7 +84,7 @@ func (j *judge) resolve() {
 		j.now = j.bound
 	}
 	if j.dir != nil && j.records != nil && j.status != nil {
-		j.verdict.TrustAge = j.now.Sub(j.oldest)
+		j.verdict.TrustAge = max(0, j.now.Sub(j.oldest))
 	}
 }
 
