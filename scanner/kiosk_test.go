@@ -107,7 +107,7 @@ func kioskScene(t testing.TB, c condition, i int, seed uint64) scene.Scene {
 	rng := rand.New(rand.NewPCG(seed, uint64(i)*1000+uint64(len(c.name))))
 	version := [...]int{3, 10, 15, 20}[i%4]
 	s := scene.Scene{Width: 1280, Height: 720, Seed: rng.Uint64(), Backdrop: scene.Street, Noise: 2}
-	if i/4%2 == 1 {
+	if i/4%2 == 1 || c.module > 6 {
 		s.Width, s.Height = 1920, 1080
 	}
 	code := scene.Code{Matrix: qrMatrix(t, kioskText, version), Module: c.module}

@@ -85,14 +85,26 @@ func (s *Scanner) Scan(f Frame) []Symbol {
 	if !f.valid() {
 		return nil
 	}
-	s.look.At(luma.Image{Pix: f.Pix, Stride: f.Stride, W: f.Width, H: f.Height}, s.formats.Has(Aztec))
-	if s.qr != nil {
-		s.scanQR()
+	m := luma.Image{Pix: f.Pix, Stride: f.Stride, W: f.Width, H: f.Height}
+	s.scanAt(m, 1)
+	if len(s.found) == 0 && f.Width*f.Height <= zoomArea {
+		s.scanAt(m, 3)
 	}
 	if s.formats.Has(DataMatrix) || s.formats.Has(Aztec) {
 		s.scanLibrary(f)
 	}
 	return s.found
+}
+
+// zoomArea is the area, in pixels, up to which a frame without symbols is looked at once more, enlarged: its modules may be single pixels.
+const zoomArea = 320 * 320
+
+// scanAt reads all symbologies from one look at the frame.
+func (s *Scanner) scanAt(m luma.Image, zoom int) {
+	s.look.At(m, zoom, s.formats.Has(Aztec))
+	if s.qr != nil {
+		s.scanQR()
+	}
 }
 
 // scanQR reads the symbols that finder patterns mark.
@@ -108,7 +120,7 @@ func (s *Scanner) scanQR() {
 // corners translates corners on the finest level, which may have a border, to the frame.
 func (s *Scanner) corners(q luma.Quad) (c [4]Point) {
 	for i, p := range q {
-		c[i] = Point(p.Sub(s.look.Origin))
+		c[i] = Point(p.Sub(s.look.Origin).Mul(1 / s.look.Zoom))
 	}
 	return c
 }

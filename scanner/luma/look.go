@@ -12,8 +12,9 @@ type Level struct {
 type Look struct {
 	Levels []*Level // finest first
 	store  []*Level
-	small  Image // a small frame with a border
-	Origin Point // of the frame, in pixels of Levels[0]
+	small  Image   // a small frame with a border
+	Origin Point   // of the frame, in pixels of Levels[0]
+	Zoom   float64 // pixels of Levels[0] to one of the frame
 }
 
 const (
@@ -23,9 +24,10 @@ const (
 	border    = 16
 )
 
-// At looks at a frame. With bullseyes also the middles of Aztec symbols become hits. The frame's pixels are used until the next call.
-func (k *Look) At(frame Image, bullseyes bool) {
-	frame = k.framed(frame)
+// At looks at a frame, enlarged zoom times (1 for as it is; more is for small frames). With bullseyes also the middles of Aztec symbols become hits.
+// The frame's pixels are used until the next call.
+func (k *Look) At(frame Image, zoom int, bullseyes bool) {
+	frame = k.framed(frame, zoom)
 	k.Levels = k.Levels[:0]
 	for i := 0; i < maxLevels; i++ {
 		l := k.level(i)
@@ -59,14 +61,15 @@ func (k *Look) level(i int) *Level {
 	return k.store[i]
 }
 
-// framed puts a border around a small frame, so that a symbol that fills it has something around it. The border continues the frame's edge.
-func (k *Look) framed(f Image) Image {
-	k.Origin = Point{}
-	if min(f.W, f.H) > smallSide || f.W*f.H > 4*smallSide*smallSide {
+// framed puts a border around a small frame, so that a symbol that fills it has something around it, and enlarges it zoom times, so that a module
+// of one pixel becomes an area. The border has the frame's light.
+func (k *Look) framed(f Image, zoom int) Image {
+	k.Origin, k.Zoom = Point{}, float64(zoom)
+	if zoom == 1 && (min(f.W, f.H) > smallSide || f.W*f.H > 4*smallSide*smallSide) {
 		return f
 	}
 	k.Origin = Point{border, border}
-	w, h := f.W+2*border, f.H+2*border
+	w, h := zoom*f.W+2*border, zoom*f.H+2*border
 	if cap(k.small.Pix) < w*h {
 		k.small.Pix = make([]byte, w*h)
 	}
@@ -75,8 +78,15 @@ func (k *Look) framed(f Image) Image {
 	for i := range k.small.Pix {
 		k.small.Pix[i] = light
 	}
-	for y := range f.H {
-		copy(k.small.Pix[(y+border)*w+border:], f.Row(y))
+	for y := range zoom * f.H {
+		row := k.small.Pix[(y+border)*w+border:][:zoom*f.W]
+		if zoom == 1 {
+			copy(row, f.Row(y))
+			continue
+		}
+		for x := range row {
+			row[x] = byte((f.At((float64(x)+0.5)/k.Zoom, (float64(y)+0.5)/k.Zoom) + 128) >> 8)
+		}
 	}
 	return k.small
 }
