@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"citygate/internal/avi"
@@ -105,6 +106,37 @@ func TestPipeline(t *testing.T) {
 	}
 	if !errors.Is(err, camera.ErrBroken) {
 		t.Errorf("the pipeline's end: %v", err)
+	}
+}
+
+// TestDevicePixels has a grey ramp in every packing that devices use.
+func TestDevicePixels(t *testing.T) {
+	m := ramp()
+	pack := func(f func(v byte) []byte) (b []byte) {
+		for _, v := range m.Pix {
+			b = append(b, f(v)...)
+		}
+		return b
+	}
+	for kind, pix := range map[string][]byte{
+		"GREY": m.Pix,
+		"YUYV": pack(func(v byte) []byte { return []byte{v, 128} }),
+		"UYVY": pack(func(v byte) []byte { return []byte{128, v} }),
+		"NV12": append(slices.Clone(m.Pix), make([]byte, len(m.Pix)/2)...),
+		"BGR3": pack(func(v byte) []byte { return []byte{v, v, v} }),
+		"BGR4": pack(func(v byte) []byte { return []byte{v, v, v, 255} }),
+		"MJPG": append(formats(t)["rgba.jpg"], make([]byte, 500)...), // a driver's buffer is longer than its picture
+	} {
+		var f scanner.Frame
+		if err := camera.LumaOfDevice(kind, 32, 24, pix, &f); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		} else if d := differ(f, m); d > 3 {
+			t.Errorf("%s: a level is off by %d", kind, d)
+		}
+	}
+	var f scanner.Frame
+	if err := camera.LumaOfDevice("Y16", 32, 24, make([]byte, 32*24*2), &f); !errors.Is(err, camera.ErrUnsupported) {
+		t.Errorf("Y16: %v", err)
 	}
 }
 
