@@ -266,26 +266,3 @@ func TestEverythingIsThereAfterReopening(t *testing.T) {
 		t.Errorf("next index %d", again[10].Index)
 	}
 }
-
-// enrolledAndClosed leaves the folders of enrolled without an open registry.
-func (w *world) enrolledAndClosed() {
-	w.t.Helper()
-	w.create("cn", w.national())
-	w.create("sjz", w.city())
-	national, stop := w.open("cn", options())
-	if _, err := national.EnrolSelf(w.t.Context()); err != nil {
-		w.t.Fatal(err)
-	}
-	e, err := registry.Enrol(w.path("sjz"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	a, err := national.Allocate(w.t.Context(), e)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if err := registry.Accept(w.path("sjz"), a); err != nil {
-		w.t.Fatal(err)
-	}
-	stop()
-}

@@ -2,8 +2,10 @@ package registry_test
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,8 +18,9 @@ type world struct {
 	t         testing.TB
 	dir       string
 	witnesses []*witness.Witness
-	servers   []*httptest.Server
 	keys      []registry.Witness
+	down      [3]atomic.Bool // witnesses that answer nothing but 503
+	later     atomic.Int64   // how far the witnesses' clocks are ahead, in seconds
 }
 
 // timeout bounds every wait of a test; none comes near it unless something is broken.
@@ -25,23 +28,34 @@ const timeout = 30 * time.Second
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	if t, ok := t.(*testing.T); ok {
+		t.Parallel() // nearly all time goes into waiting for the disk and for checkpoints
+	}
 	w := &world{t: t, dir: t.TempDir()}
-	for _, name := range []string{"witness.example/w1", "witness.example/w2", "witness.example/w3"} {
+	for i, name := range []string{"witness.example/w1", "witness.example/w2", "witness.example/w3"} {
 		skey, vkey, err := witness.GenerateKey(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, err := witness.New(witness.Options{Dir: filepath.Join(w.dir, filepath.Base(name)), Key: skey})
+		x, err := witness.New(witness.Options{Dir: filepath.Join(w.dir, filepath.Base(name)), Key: skey, Now: w.now})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := httptest.NewServer(x)
+		s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if w.down[i].Load() {
+				http.Error(rw, "down", http.StatusServiceUnavailable)
+				return
+			}
+			x.ServeHTTP(rw, r)
+		}))
 		t.Cleanup(func() { s.Close(); x.Close() })
-		w.witnesses, w.servers = append(w.witnesses, x), append(w.servers, s)
+		w.witnesses = append(w.witnesses, x)
 		w.keys = append(w.keys, registry.Witness{Key: vkey, URL: s.URL})
 	}
 	return w
 }
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.later.Load()) * time.Second) }
 
 func (w *world) national() registry.Config {
 	return registry.Config{
@@ -112,4 +126,27 @@ func (w *world) enrolled() (national, city *registry.Registry) {
 	national, _ = w.open("cn", options())
 	city, _ = w.open("sjz", options())
 	return national, city
+}
+
+// enrolledAndClosed leaves the folders of enrolled without an open registry.
+func (w *world) enrolledAndClosed() {
+	w.t.Helper()
+	w.create("cn", w.national())
+	w.create("sjz", w.city())
+	national, stop := w.open("cn", options())
+	if _, err := national.EnrolSelf(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	e, err := registry.Enrol(w.path("sjz"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	a, err := national.Allocate(w.t.Context(), e)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := registry.Accept(w.path("sjz"), a); err != nil {
+		w.t.Fatal(err)
+	}
+	stop()
 }
