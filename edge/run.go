@@ -136,6 +136,7 @@ func (g *Gateway) cameraWorks() {
 
 func (g *Gateway) setCamera(code, detail string) {
 	g.camera = code
+	g.tickedAt = time.Time{} // however short it was, it leaves its events
 	now := g.o.Now()
 	for _, c := range cameraConditions {
 		g.o.Health.Set(c, c == code, detail, now)

@@ -1,0 +1,322 @@
+package edge_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"citygate/edge"
+	"citygate/edge/health"
+	"citygate/edge/kiosk"
+	"citygate/edge/policy"
+	"citygate/scanner"
+	"citygate/scanner/camera"
+	"citygate/sync/wire"
+	"citygate/trust/cityid"
+	"citygate/trust/code"
+	"citygate/trust/ledger"
+	"citygate/trust/ledger/ledgertest"
+)
+
+const (
+	host    = "ID.SJZ.EXAMPLE"
+	foreign = "https://shop.example/?customer=4711"
+	rate    = 33 * time.Millisecond
+)
+
+var holderKey = ledgertest.Key("holder")
+
+// city is a nation with one registry and a few sealed records, and the texts of their codes.
+type city struct {
+	*ledgertest.Nation
+	view               *ledger.View
+	lamp, other        string
+	revoked, forged    string
+	person, badPerson  string
+	personIndex        uint64
+	personID, personKy string
+}
+
+func newCity(t *testing.T) *city {
+	t.Helper()
+	n := ledgertest.NewNation()
+	n.AddRegistry("MA.156", "cn")
+	r := n.AddRegistry("MA.156.1301", "sjz")
+	issuer := n.AddIssuer(r, host)
+	c := &city{Nation: n, personID: "MA.156.1301.02/PASS.20261234567Q2F"}
+	bodies := map[string][]byte{}
+	index := map[string]uint64{}
+	add := func(name string, personal bool, claims code.Claims) {
+		body, err := code.EncodeBody(personal, claims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bodies[name], index[name] = body, r.Records.Append(code.EntryOf(body))
+	}
+	lamp := func(object string) code.Claims {
+		return code.Claims{Nodes: "156.1301.01", Object: object, Kind: code.KindStreetAsset}
+	}
+	salt := sha256.Sum256([]byte("salt"))
+	add("lamp", false, lamp("LAMP.000421"))
+	add("other", false, lamp("LAMP.000422"))
+	add("revoked", false, lamp("LAMP.000423"))
+	add("person", true, code.Claims{Nodes: "156.1301.02", Object: "PASS.20261234567Q2F", Kind: code.KindPermit,
+		Salt: salt[:16], Holder: holderKey.Public().(ed25519.PublicKey)})
+	r.Records.Pad()
+	n.SetStatus(r, index["revoked"], ledger.Revoked)
+	sign := func(name, at string, spoil bool) code.Code {
+		k := code.Code{Key: issuer.Index, Body: bodies[name], Index: index[at], Path: r.Records.Path(index[at])}
+		var err error
+		if k.Sig, err = code.Sign(issuer.Private, code.AlgEd25519, k.Key, k.Body); err != nil {
+			t.Fatal(err)
+		}
+		if spoil {
+			k.Sig[3] ^= 1
+		}
+		return k
+	}
+	text := func(k code.Code) string {
+		s, err := code.Text(host, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	c.lamp, c.other, c.revoked = text(sign("lamp", "lamp", false)), text(sign("other", "other", false)), text(sign("revoked", "revoked", false))
+	bad := sign("lamp", "lamp", true)
+	c.forged = text(bad)
+	c.person = c.present(t, sign("person", "person", false), 0)
+	c.badPerson = c.present(t, sign("person", "person", true), 0)
+	c.personIndex = index["person"]
+	c.view = n.View()
+	return c
+}
+
+// present shows a holder's code after so many seconds of the test.
+func (c *city) present(t *testing.T, k code.Code, after int64) string {
+	t.Helper()
+	p, err := code.Present(holderKey, k, c.start().Unix()+after, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := code.PresentedText(host, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// start is the time at which tests begin.
+func (c *city) start() time.Time { return c.Time.Add(time.Minute) }
+
+func (c *city) View() *ledger.View { return c.view }
+
+// scene is a camera and the scanner behind it: each frame holds the given texts. It ends with err, or is silent.
+type scene struct {
+	frames [][]string
+	end    error // nil: silent for ever
+	now    []string
+	seq    uint64
+	closed bool
+}
+
+// frames says that the same texts are seen for a time.
+func frames(d time.Duration, texts ...string) [][]string {
+	return slices.Repeat([][]string{texts}, max(1, int(d/rate)))
+}
+
+func (s *scene) Next(ctx context.Context) (camera.Frame, error) {
+	if s.closed {
+		return camera.Frame{}, camera.ErrClosed
+	}
+	if len(s.frames) == 0 && s.end != nil {
+		return camera.Frame{}, s.end
+	}
+	var due <-chan time.Time
+	if len(s.frames) > 0 {
+		t := time.NewTimer(rate)
+		defer t.Stop()
+		due = t.C
+	}
+	select {
+	case <-ctx.Done():
+		return camera.Frame{}, ctx.Err()
+	case <-due:
+	}
+	s.now, s.frames = s.frames[0], s.frames[1:]
+	s.seq++
+	return camera.Frame{Frame: scanner.Frame{Pix: make([]byte, 64), Stride: 8, Width: 8, Height: 8}, Seq: s.seq, At: time.Now()}, nil
+}
+
+func (s *scene) Close() error { s.closed = true; return nil }
+
+func (s *scene) Scan(scanner.Frame) []scanner.Symbol {
+	var out []scanner.Symbol
+	for _, text := range s.now {
+		out = append(out, scanner.Symbol{Format: scanner.QR, Text: text, Bytes: []byte(text),
+			Corners: [4]scanner.Point{{X: 2, Y: 2}, {X: 6, Y: 2}, {X: 6, Y: 6}, {X: 2, Y: 6}}})
+	}
+	return out
+}
+
+var errDisk = errors.New("no space left on device")
+
+// store is the outbox: it keeps events and checks that each is one that the fleet would take.
+type store struct {
+	t  *testing.T
+	mu sync.Mutex
+	// fault is asked before each event: it may wait, say that the event cannot be stored, and say that it was stored
+	// all the same.
+	fault  func(ctx context.Context, e wire.Event) (err error, stored bool)
+	events []wire.Event
+}
+
+func (s *store) Append(ctx context.Context, e wire.Event) (uint64, uint64, error) {
+	var failed error
+	stored := true
+	if s.fault != nil {
+		failed, stored = s.fault(ctx, e)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if failed != nil && !stored {
+		return 0, 0, failed
+	}
+	e.Seq = uint64(len(s.events) + 1)
+	b, err := e.Encode()
+	if err != nil {
+		s.t.Errorf("an event that no outbox takes: %v: %+v", err, e)
+	} else if _, err := wire.DecodeEvent(b); err != nil {
+		s.t.Errorf("an event that no fleet takes: %v: %+v", err, e)
+	}
+	s.events = append(s.events, e)
+	return 0xE0, e.Seq, failed
+}
+
+func (s *store) of(kind string) (out []wire.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.events {
+		if e.Type == kind {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (s *store) verdicts() (out []string) {
+	for _, e := range s.of(wire.TypeScan) {
+		out = append(out, e.Verdict)
+	}
+	return out
+}
+
+// screen is the page: it checks that no answer is shown whose event is not stored.
+type screen struct {
+	t       *testing.T
+	store   *store
+	mu      sync.Mutex
+	answers []kiosk.Answer
+	states  []kiosk.State
+}
+
+func (s *screen) Answer(a kiosk.Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers = append(s.answers, a)
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	if a.Seq < 1 || a.Seq > uint64(len(s.store.events)) || s.store.events[a.Seq-1].Verdict != a.Verdict {
+		s.t.Errorf("answer %d %s is shown, its event is not stored", a.Seq, a.Verdict)
+	}
+}
+
+func (s *screen) State(st kiosk.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.states = append(s.states, st)
+}
+
+func (s *screen) last() kiosk.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.states) == 0 {
+		return kiosk.State{}
+	}
+	return s.states[len(s.states)-1]
+}
+
+func (s *screen) verdicts() (out []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.answers {
+		out = append(out, a.Verdict)
+	}
+	return out
+}
+
+// rig is a gateway with its surroundings. Its cameras are opened one after the other; the last one again and again.
+type rig struct {
+	*edge.Gateway
+	city    *city
+	store   *store
+	screen  *screen
+	health  *health.Tracker
+	opened  int
+	current *scene
+	synced  bool
+	scenes  []func() (*scene, error)
+	now     func() time.Time
+}
+
+func newRig(t *testing.T, c *city, p *policy.Policy, scenes ...func() (*scene, error)) *rig {
+	t.Helper()
+	begin := time.Now()
+	place, err := cityid.Parse("MA.156.1301.02/GATE.7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := &store{t: t}
+	r := &rig{city: c, store: st, screen: &screen{t: t, store: st}, health: health.New(), synced: true, scenes: scenes,
+		now: func() time.Time { return c.start().Add(time.Since(begin)) }}
+	r.Gateway = edge.New(edge.Options{
+		Open: func(context.Context) (edge.Frames, error) {
+			s, err := r.scenes[min(r.opened, len(r.scenes)-1)]()
+			r.opened++
+			if err != nil {
+				return nil, err
+			}
+			r.current = s
+			return s, nil
+		},
+		Scanner: r, Views: c, Outbox: st, Screen: r.screen, Policy: p, Health: r.health, Place: place, Version: "test",
+		Now: r.now, Synced: func() bool { return r.synced },
+	})
+	return r
+}
+
+func (r *rig) Scan(f scanner.Frame) []scanner.Symbol { return r.current.Scan(f) }
+
+// run runs the gateway for a time and returns when it has ended.
+func (r *rig) run(t *testing.T, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	if err := r.Run(ctx); err != nil {
+		t.Errorf("run: %v", err)
+	}
+}
+
+func film(end error, parts ...[][]string) func() (*scene, error) {
+	return func() (*scene, error) { return &scene{frames: slices.Concat(parts...), end: end}, nil }
+}
+
+func broken(err error) func() (*scene, error) { return func() (*scene, error) { return nil, err } }
+
+var eof = io.EOF
