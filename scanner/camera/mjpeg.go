@@ -42,6 +42,12 @@ type mjpeg struct {
 	pic      pictureDecoder
 }
 
+// newMJPEG reads a stream from body, which cancel interrupts.
+func newMJPEG(name, boundary string, body io.ReadCloser, cancel context.CancelFunc) *mjpeg {
+	return &mjpeg{name: name, body: body, cancel: cancel, r: bufio.NewReaderSize(body, 1<<16),
+		boundary: []byte("--" + strings.TrimPrefix(boundary, "--"))}
+}
+
 // openHTTP asks for the address once. What is no Motion JPEG goes to OpenCV.
 func openHTTP(ctx context.Context, address string, o Options) (source, error) {
 	live, cancel := context.WithCancel(context.Background())
@@ -63,9 +69,7 @@ func openHTTP(ctx context.Context, address string, o Options) (source, error) {
 	case resp.StatusCode != http.StatusOK:
 		err = fmt.Errorf("%w: the server answers %s", ErrNoDevice, resp.Status)
 	case kind == "multipart/x-mixed-replace" && params["boundary"] != "":
-		m := &mjpeg{name: redact(address), body: resp.Body, cancel: cancel, r: bufio.NewReaderSize(resp.Body, 1<<16)}
-		m.boundary = []byte("--" + strings.TrimPrefix(params["boundary"], "--"))
-		return m, nil
+		return newMJPEG(redact(address), params["boundary"], resp.Body, cancel), nil
 	case kind == "text/html" || kind == "application/json" || kind == "text/plain":
 		err = fmt.Errorf("%w: the server sends %s and no video", ErrUnsupported, kind)
 	}
@@ -74,7 +78,7 @@ func openHTTP(ctx context.Context, address string, o Options) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openNative(native{kind: "stream", address: address, live: true}, o)
+	return openNative(ctx, native{kind: "stream", address: address, live: true}, o)
 }
 
 func get(ctx context.Context, address string) (*http.Response, error) {

@@ -189,3 +189,34 @@ func TestSilentServer(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// FuzzStream has any bytes as a stream: what is taken for pictures must come
+// out again when it is sent with lengths.
+func FuzzStream(f *testing.F) {
+	f.Add([]byte(part([]byte("one")) + part([]byte("two"))))
+	f.Add([]byte("--frame\r\n\r\none\r\n--frame\r\n\r\ntwo\r\n--frame--\r\n"))
+	f.Add([]byte("--frame\nContent-Length: 3\n\none"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		parts, err := camera.PartsOf(b, "frame")
+		if !errors.Is(err, camera.ErrBroken) {
+			t.Fatalf("the stream ended with %v", err)
+		}
+		var again bytes.Buffer
+		var sent [][]byte
+		for _, p := range parts {
+			if len(p) > 0 {
+				again.WriteString(part(p))
+				sent = append(sent, p)
+			}
+		}
+		got, _ := camera.PartsOf(again.Bytes(), "frame")
+		if len(got) != len(sent) {
+			t.Fatalf("%d pictures became %d", len(sent), len(got))
+		}
+		for i := range got {
+			if !bytes.Equal(got[i], sent[i]) {
+				t.Fatalf("picture %d changed", i)
+			}
+		}
+	})
+}

@@ -5,6 +5,7 @@ package camera
 // This file reads devices, streams, pipelines and films through OpenCV.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,18 +37,32 @@ type capture struct {
 // make frames older.
 const deviceBuffers = 2
 
-func openNative(n native, o Options) (source, error) {
+// openNative opens a source. OpenCV may take half a minute to find that a
+// stream is not there and cannot be interrupted, so it works in a goroutine of
+// its own: when ctx ends first, that goroutine closes what it may still open.
+func openNative(ctx context.Context, n native, o Options) (source, error) {
 	if n.kind == "device" {
 		if err := mayOpen(n.address); err != nil {
 			return nil, err
 		}
 	}
-	c := &capture{from: n, opts: o}
-	if err := c.open(); err != nil {
-		return nil, err
+	c := &capture{from: n, opts: o, mat: gocv.NewMat(), gray: gocv.NewMat()}
+	opened := make(chan error, 1)
+	go func() { opened <- c.open() }()
+	select {
+	case err := <-opened:
+		if err != nil {
+			c.close()
+			return nil, err
+		}
+		return c, nil
+	case <-ctx.Done():
+		go func() {
+			<-opened
+			c.close()
+		}()
+		return nil, ctx.Err()
 	}
-	c.mat, c.gray = gocv.NewMat(), gocv.NewMat()
-	return c, nil
 }
 
 // mayOpen tries a device node, because OpenCV does not say why it fails.
@@ -132,7 +147,9 @@ func (c *capture) rewind() error {
 }
 
 func (c *capture) close() {
-	c.vc.Close()
+	if c.vc != nil {
+		c.vc.Close() // again is no harm
+	}
 	c.mat.Close()
 	c.gray.Close()
 }

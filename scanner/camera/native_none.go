@@ -5,6 +5,7 @@ package camera
 // This file stands for OpenCV in builds without it.
 
 import (
+	"context"
 	"fmt"
 
 	"citygate/scanner"
@@ -12,7 +13,7 @@ import (
 
 const hasNative = false
 
-func openNative(n native, _ Options) (source, error) {
+func openNative(_ context.Context, n native, _ Options) (source, error) {
 	return nil, fmt.Errorf("%w: a %s needs OpenCV, and this is a nogocv build", ErrUnsupported, n.kind)
 }
 

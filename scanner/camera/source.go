@@ -23,9 +23,9 @@ func openSource(ctx context.Context, spec string, o Options) (source, error) {
 	case spec == "":
 		return nil, fmt.Errorf("%w: its name is empty", ErrNoDevice)
 	case strings.Contains(spec, " ! "):
-		return openNative(native{kind: "pipeline", address: spec, live: true}, o)
+		return openNative(ctx, native{kind: "pipeline", address: spec, live: true}, o)
 	case scheme == "rtsp" || scheme == "rtsps":
-		return openNative(native{kind: "stream", address: spec, live: true}, o)
+		return openNative(ctx, native{kind: "stream", address: spec, live: true}, o)
 	case scheme == "http" || scheme == "https":
 		return openHTTP(ctx, spec, o)
 	case strings.Contains(spec, "://"):
@@ -34,11 +34,11 @@ func openSource(ctx context.Context, spec string, o Options) (source, error) {
 	if n, err := strconv.Atoi(spec); err == nil && n >= 0 {
 		spec = "/dev/video" + spec
 	}
-	return openPath(spec, o)
+	return openPath(ctx, spec, o)
 }
 
 // openPath opens a device, a file, a folder or a pattern.
-func openPath(path string, o Options) (source, error) {
+func openPath(ctx context.Context, path string, o Options) (source, error) {
 	st, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(path, "*?["):
@@ -50,7 +50,7 @@ func openPath(path string, o Options) (source, error) {
 	case st.IsDir():
 		return openFolder(path, o)
 	case st.Mode()&os.ModeCharDevice != 0:
-		return openNative(native{kind: "device", address: path, live: true}, o)
+		return openNative(ctx, native{kind: "device", address: path, live: true}, o)
 	case !st.Mode().IsRegular():
 		return nil, fmt.Errorf("%w: it is neither a file nor a camera", ErrUnsupported)
 	}
@@ -60,7 +60,7 @@ func openPath(path string, o Options) (source, error) {
 	if o.Pure || !hasNative {
 		return openAVI(path)
 	}
-	return openNative(native{kind: "video", address: path}, o)
+	return openNative(ctx, native{kind: "video", address: path}, o)
 }
 
 // native is a source for OpenCV.
