@@ -1,7 +1,6 @@
 package trust_test
 
 import (
-	"crypto/ed25519"
 	"fmt"
 	"testing"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // benchTexts mints distinct sealed codes, and the view in which all are valid.
-func benchTexts(b *testing.B, signed bool) ([]string, *ledger.View) {
+func benchTexts(b testing.TB, signed bool) ([]string, *ledger.View) {
 	b.Helper()
 	n := ledgertest.NewNation()
 	city := n.AddRegistry("MA.156.1301", "sjz")
@@ -46,34 +45,22 @@ func benchTexts(b *testing.B, signed bool) ([]string, *ledger.View) {
 
 // BenchmarkCheck is the whole verdict on distinct codes, from text.
 func BenchmarkCheck(b *testing.B) {
-	for _, signed := range []bool{false, true} {
-		b.Run(map[bool]string{false: "sealed", true: "sealed-signed"}[signed], func(b *testing.B) {
-			texts, v := benchTexts(b, signed)
-			p := trust.DefaultPolicy()
-			m := trust.Moment{Now: v.Log(ledger.DirectoryLog).Time, Synced: true}
-			b.ReportAllocs()
-			i := 0
-			for b.Loop() {
-				if got := trust.Check(texts[i%len(texts)], v, p, m); got.Reason != trust.Valid {
-					b.Fatal(got.Reason)
-				}
-				i++
-			}
-		})
+	for name, signed := range map[string]bool{"sealed": false, "sealed-signed": true} {
+		b.Run(name, func(b *testing.B) { bench(b, verdicts(b, signed)) })
 	}
 }
 
-// BenchmarkEd25519 is the peer: one verification of a message of a code's size.
-func BenchmarkEd25519(b *testing.B) {
-	key := ledgertest.Key("peer")
-	pub := key.Public().(ed25519.PublicKey)
-	message := code.SigStructure(make([]byte, 60), 1, code.AlgEd25519)
-	sig := ed25519.Sign(key, message)
+// BenchmarkEd25519 and BenchmarkHealth are the peers.
+func BenchmarkEd25519(b *testing.B) { bench(b, ed25519Peer(b)) }
+func BenchmarkHealth(b *testing.B)  { bench(b, healthPeer(b)) }
+
+// BenchmarkStatus is one look at a city's statuses.
+func BenchmarkStatus(b *testing.B) { bench(b, statuses(b)) }
+
+func bench(b *testing.B, f func()) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if !ed25519.Verify(pub, message, sig) {
-			b.Fatal("refused")
-		}
+		f()
 	}
 }
 
