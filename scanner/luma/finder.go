@@ -29,7 +29,6 @@ const (
 	maxFinders   = 400
 	sameFinder   = 1.6 // modules between the centres of what is one pattern
 	rayTolerance = 0.55
-	sureWidth    = 32 // pixels; rows through a wider pattern are so many that one goes through its middle
 )
 
 // Collect verifies the hits of all levels, finest first.
@@ -56,8 +55,8 @@ func (c *Finders) verify(l *Level, index int, h *Hit) {
 		}
 	}
 	t := l.Thresholds.At(int(h.X), int(h.Y)) << 8
-	c.Work -= 12
-	if t == 0 || (h.Width > sureWidth && !l.plausible(h, t)) {
+	c.Work -= 2
+	if t == 0 || !l.upright(h, t, &c.Work) {
 		return
 	}
 	f, ok := l.concentric(Point{h.X, h.Y}, h.Width, t, h.Light, &c.Work)
@@ -75,21 +74,44 @@ func (c *Finders) verify(l *Level, index int, h *Hit) {
 	c.Found = append(c.Found, f)
 }
 
-// plausible looks at four pixels above and below before any line is walked: the ring and the outer ring, in a pattern as high as it is wide,
-// give or take; two of them may be wrong.
-func (l *Level) plausible(h *Hit, t int) bool {
-	bad := 0
-	for _, s := range [...]float64{-1, 1} {
-		ring := l.Pixel(h.X, h.Y+s*h.Width*2/7)<<8 < t
-		outer := l.Pixel(h.X, h.Y+s*h.Width*3/7)<<8 < t
-		if ring != h.Light {
-			bad++
-		}
-		if outer == h.Light {
-			bad++
+// upright walks the pixel column through the hit: five runs of about 1:1:3:1:1 have to be there, from a fifth of the hit's width to thrice it. This
+// whole-pixel test is what most hits fail.
+func (l *Level) upright(h *Hit, t int, work *int) bool {
+	x, y, limit := int(h.X), int(h.Y), int(h.Width*1.5)
+	up, n1 := l.column(x, y, -1, t>>8, h.Light, limit)
+	*work -= n1 / 2
+	if up[2] == 0 {
+		return false
+	}
+	down, n2 := l.column(x, y, 1, t>>8, h.Light, limit)
+	*work -= n2 / 2
+	if down[2] == 0 {
+		return false
+	}
+	core := up[0] + down[0] - 1
+	total := core + up[1] + up[2] + down[1] + down[2]
+	v := total*2/3 + 10 // sevenths of a module of tolerance, a pixel and a half of it for rounding
+	return abs(7*core-3*total) < 2*v && abs(7*up[1]-total) < v && abs(7*up[2]-total) < v && abs(7*down[1]-total) < v && abs(7*down[2]-total) < v
+}
+
+// column returns the lengths of three runs from (x, y) up or down, and the pixels walked. A run that is not finished within limit is 0.
+func (l *Level) column(x, y, step, t int, light bool, limit int) (runs [3]int, n int) {
+	o := y*l.Stride + x
+	end := l.H - y
+	if step < 0 {
+		end = y + 1
+	}
+	end = min(end, limit)
+	start, run := 0, 0
+	for n = 0; n < end; n, o = n+1, o+step*l.Stride {
+		if (int(l.Pix[o]) >= t) != light {
+			if runs[run] = n - start; run == 2 {
+				return runs, n
+			}
+			run, start, light = run+1, n, !light
 		}
 	}
-	return bad <= 2
+	return runs, n
 }
 
 // Ray walks from p in the direction of the unit vector dir and stores the distances at which the picture crosses t (in 1/256), interpolated,
