@@ -70,8 +70,9 @@ type Feed struct {
 
 	logs map[string]*logState // belongs to Run
 
-	mu     sync.Mutex // guards status
+	mu     sync.Mutex // guards status and places
 	status map[string]LogStatus
+	places map[string]map[string]string // replaced, never changed, by prefix
 }
 
 // New makes a feed; it starts nothing.
@@ -85,7 +86,7 @@ func New(cfg Config, src Source, pub Publisher) *Feed {
 	return &Feed{
 		cfg: cfg, src: src, pub: pub,
 		needs: make(chan wire.Need, needQueue), again: make(chan struct{}, 1),
-		logs: make(map[string]*logState), status: make(map[string]LogStatus),
+		logs: make(map[string]*logState), status: make(map[string]LogStatus), places: make(map[string]map[string]string),
 	}
 }
 
@@ -211,4 +212,12 @@ func (f *Feed) step(ctx context.Context, name string, l *logState) error {
 	}
 	l.size, l.checkpoint = cp.Size, raw
 	return nil
+}
+
+// Places returns the names of a prefix by language, as the directory's newest
+// row of it says, or nil. They are for people to read; nothing is decided by them.
+func (f *Feed) Places(prefix string) map[string]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.places[prefix]
 }

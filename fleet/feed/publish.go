@@ -72,18 +72,25 @@ func (f *Feed) publishEntries(ctx context.Context, name string, n uint64, width 
 	if err != nil || len(entries) < width {
 		return fmt.Errorf("%s/%s: %d bytes are not a bundle of %d entries", name, path, len(b), width)
 	}
-	if name == ledger.DirectoryLog && len(f.cfg.Logs) == 0 {
+	if name == ledger.DirectoryLog {
 		f.discover(n, entries)
 	}
 	return f.pub.Retain(ctx, wire.TopicTrust(name, path), b)
 }
 
-// discover follows the logs that registry rows name. Whether a row is obeyed is
-// for gateways to judge; following a log too many costs only traffic.
+// discover keeps the names that registry rows give and, unless the logs are
+// configured, follows the logs that they name. Whether a row is obeyed is for
+// gateways to judge; following a log too many costs only traffic.
 func (f *Feed) discover(n uint64, entries [][]byte) {
 	for i, raw := range entries {
 		e, err := ledger.ParseDirectoryEntry(n*ledger.TileWidth+uint64(i), raw)
 		if err != nil || e.Registry == nil {
+			continue
+		}
+		f.mu.Lock()
+		f.places[e.Registry.Prefix] = e.Registry.Names
+		f.mu.Unlock()
+		if len(f.cfg.Logs) > 0 {
 			continue
 		}
 		for _, short := range []string{e.Registry.Records.Short, e.Registry.Status.Short} {

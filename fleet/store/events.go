@@ -32,6 +32,8 @@ type EventsQuery struct {
 	Epoch uint64
 	// After leaves out numbers up to it; it needs an Epoch.
 	After uint64
+	// Before, if not 0, leaves out numbers from it on; it needs an Epoch.
+	Before uint64
 	// Newest lists from the last to the first.
 	Newest bool
 	Limit  int // 0 means no limit
@@ -104,6 +106,9 @@ const eventsPage = 512
 
 func (s *Store) epochEvents(ctx context.Context, q EventsQuery, e Epoch, limit int, f func(Record) error) (int, error) {
 	after, before, total := q.After, e.Mark+1, 0
+	if q.Before != 0 {
+		before = min(before, q.Before)
+	}
 	for {
 		want := eventsPage
 		if limit > 0 {

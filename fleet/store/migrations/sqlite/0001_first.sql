@@ -39,6 +39,7 @@ CREATE TABLE epochs (
     UNIQUE (device, epoch)
 );
 CREATE INDEX epochs_by_predecessor ON epochs (device, prev_epoch) WHERE prev_known = 1;
+CREATE INDEX epochs_by_stored ON epochs (stored_us);
 
 -- Events exactly as the device encoded them, each with the chain after it.
 CREATE TABLE events (

@@ -1,0 +1,44 @@
+package web
+
+// conditionTexts are what each condition and finding means, and what to do.
+// A gateway's own conditions that are not listed show the gateway's reason.
+var conditionTexts = map[string][2]string{
+	"means-offline": {"Not connected: the broker reported the end of its session", "未连接：消息服务器已报告断线"}, "todo-offline": {"Check power and network; its events wait on the device", "检查电源和网络；事件留存在设备上"},
+	"means-silent": {"Counts as connected but says nothing", "显示在线但没有任何消息"}, "todo-silent": {"Wait for the broker's word; then check the network", "等待消息服务器确认，再检查网络"},
+	"means-never-heard": {"Enrolled, but has never connected", "已登记但从未连接"}, "todo-never-heard": {"Check its certificate, its name and the broker's address", "检查证书、名称和服务器地址"},
+	"means-events-wait": {"Events wait longer than they should", "事件等待过久"}, "todo-events-wait": {"Check the link's speed if it does not fall", "若不回落，请检查线路速度"},
+	"means-trust-old": {"Its ledger data is older than the limit", "核验数据超过时限"}, "todo-trust-old": {"Check that the logs are published and that it receives them", "检查账本发布和接收情况"},
+	"means-clock-untrusted": {"Its clock is not synchronised", "时钟未同步"}, "todo-clock-untrusted": {"Check its time server", "检查时间服务器"},
+	"means-certificate-ends": {"Its certificate ends soon", "证书即将到期"}, "todo-certificate-ends": {"Renew the certificate", "更换证书"},
+	"means-version-drift": {"Differs from its desired state", "与期望状态不一致"}, "todo-version-drift": {"See the reason that it reports", "查看其上报的原因"},
+	"means-not-in-ledger": {"Codes that are not in the ledger were shown here", "此处出现账本中没有的码"}, "todo-not-in-ledger": {"See its events; a forged code with a good signature means a stolen key", "查看事件；签名有效的伪码意味着密钥失窃"},
+	"means-event-gap": {"Numbers are missing between stored events", "已存事件之间有缺号"}, "todo-event-gap": {"They were asked for again; if they do not come, look at the device's disk", "已要求重传；若不到达，请检查设备磁盘"},
+	"means-fork": {"Two chains under the same numbers", "同一编号出现两条链"}, "todo-fork": {"Compare both chains; do not trust the second one", "比对两条链，后到者不可信"},
+	"means-altered": {"Events that the device did not sign as they came", "收到的事件与设备签名不符"}, "todo-altered": {"Check the device and the way to it", "检查设备和传输途径"},
+	"means-rollback": {"The device went back to an older state", "设备退回到旧状态"}, "todo-rollback": {"Ask who restored it; look for a cloned image", "查明恢复者，排查克隆镜像"},
+	"means-poison": {"Bytes that are not an event, kept as they are", "非事件数据，已原样保存"}, "todo-poison": {"Compare software versions", "核对软件版本"},
+	"means-clone": {"The device seems to live twice", "疑似有两台同名设备"}, "todo-clone": {"Revoke its certificate until it is clear which one is real", "吊销证书，直至查明真伪"},
+	"means-evicted": {"Events were given up for want of space", "因空间不足舍弃了事件"}, "todo-evicted": {"Check how long it was offline and how large its disk is", "检查离线时长和磁盘容量"},
+	"means-split-view": {"Another root of a log than other gateways see", "账本根与其他网关所见不同"}, "todo-split-view": {"Keep both notes; call the registry and the witnesses", "保存双方签名检查点，联系登记机构和见证方"},
+}
+
+// verdictTexts are the Chinese words of the closed list of verdicts, beside
+// which the list's own word always stands.
+var verdictTexts = map[string][2]string{
+	"verdict-valid": {"", "有效"}, "verdict-valid-fresh": {"", "有效（新签发）"}, "verdict-expired": {"", "已过期"}, "verdict-not-yet-valid": {"", "尚未生效"},
+	"verdict-revoked": {"", "已作废"}, "verdict-suspended": {"", "暂停使用"}, "verdict-unknown-issuer": {"", "发码单位未登记"}, "verdict-wrong-issuer": {"", "发码单位不符"},
+	"verdict-bad-signature": {"", "未通过验真"}, "verdict-not-in-ledger": {"", "查无此码"}, "verdict-pending": {"", "登记尚未同步"}, "verdict-mismatch": {"", "码内信息不符"},
+	"verdict-replayed": {"", "已用过"}, "verdict-stale-presentation": {"", "码已超时"}, "verdict-elsewhere": {"", "不适用于此处"}, "verdict-closed": {"", "未开放"},
+	"verdict-too-soon": {"", "刚刚验过"}, "verdict-stale-trust": {"", "核验数据过旧"}, "verdict-clock-untrusted": {"", "时间未校准"}, "verdict-malformed": {"", "码内容不完整"},
+	"verdict-unsupported": {"", "版本较新"}, "verdict-foreign": {"", "不是城市码"},
+}
+
+// lookup finds a text in the page's tables, which nothing writes.
+func lookup(key string) ([2]string, bool) {
+	for _, table := range []map[string][2]string{texts, conditionTexts, verdictTexts} {
+		if t, ok := table[key]; ok {
+			return t, true
+		}
+	}
+	return [2]string{}, false
+}
