@@ -25,7 +25,9 @@ type plateSampler struct {
 	rim    float64 // width of a phone's case around the display
 	wear   *fractal
 	colors [matCover + maxCover]Color // in linear light
-	snug   float64                    // a pixel reaches no farther than this, in modules; 0.5 or more: unknown
+	plain  bool                       // every module is one even square
+	upper  []place                    // what the pixel corners above and below a row show
+	lower  []place
 }
 
 func newPlateSampler(c *Code, s *Scene, lin *tone, wear *fractal) (plateSampler, Placed) {
@@ -54,12 +56,14 @@ func newPlateSampler(c *Code, s *Scene, lin *tone, wear *fractal) (plateSampler,
 	for i := range min(len(c.Cover), maxCover) {
 		p.colors[matCover+i] = lin.color(c.Cover[i].Color)
 	}
-	placed := p.placed(c, s)
-	p.snug = 1
-	if c.Ink == 0 && !c.Dots && c.Wear == 0 && len(c.Cover) == 0 {
-		p.snug = 0.8 / max(placed.MinModule, 1e-3)
-	}
-	return p, placed
+	p.plain = c.Ink == 0 && !c.Dots && c.Wear == 0 && len(c.Cover) == 0
+	return p, p.placed(c, s)
+}
+
+// place is a point of the plate, in modules from the symbol's top left.
+type place struct {
+	u, v float64
+	ok   bool // the plate is seen there
 }
 
 // at returns the material at a point, in modules from the symbol's top left.
@@ -108,14 +112,23 @@ func (p *plateSampler) inked(u, v float64) bool {
 	return m.At(x0, y0) && m.At(x1, y0) && m.At(x0, y1) && m.At(x1, y1)
 }
 
-// even reports whether a whole pixel around the point lies within one module,
-// so that one sample is as good as many.
-func (p *plateSampler) even(u, v float64) bool {
-	if p.snug >= 0.5 || u < 0 || v < 0 || u > p.mw || v > p.mh {
+// even reports whether a whole pixel, given by its corners, lies within one
+// module or one such square of the quiet zone, so that one sample is as good
+// as many.
+func (p *plateSampler) even(a, b, c, d place) bool {
+	u, v := math.Floor(a.u), math.Floor(a.v)
+	if !p.plain || u < -p.quiet || v < -p.quiet || u+1 > p.mw+p.quiet || v+1 > p.mh+p.quiet {
 		return false
 	}
-	fu, fv := u-math.Floor(u), v-math.Floor(v)
-	return fu > p.snug && fv > p.snug && fu < 1-p.snug && fv < 1-p.snug
+	within := func(q place) bool { return q.u >= u && q.v >= v && q.u < u+1 && q.v < v+1 }
+	return within(b) && within(c) && within(d)
+}
+
+// off reports whether a pixel lies wholly to one side of the plate.
+func (p *plateSampler) off(a, b, c, d place) bool {
+	edge := p.quiet + p.rim
+	return max(a.u, b.u, c.u, d.u) < -edge || min(a.u, b.u, c.u, d.u) > p.mw+edge ||
+		max(a.v, b.v, c.v, d.v) < -edge || min(a.v, b.v, c.v, d.v) > p.mh+edge
 }
 
 // box is the part of the frame that the plate may touch.
@@ -141,26 +154,61 @@ func (p *plateSampler) box(w, h int) (x0, y0, x1, y1 int) {
 // draw lays the plate over the canvas.
 func (p *plateSampler) draw(c *canvas, grid int) {
 	x0, y0, x1, y1 := p.box(c.w, c.h)
+	p.upper, p.lower = make([]place, x1-x0+1), make([]place, x1-x0+1)
+	p.trace(p.lower, x0, y0)
 	var count [matCover + maxCover]int
 	for y := y0; y < y1; y++ {
+		p.upper, p.lower = p.lower, p.upper
+		p.trace(p.lower, x0, y+1)
 		for x := x0; x < x1; x++ {
-			u, v, ok := p.unproject(float64(x)+0.5, float64(y)+0.5)
-			u, v = u+p.mw/2, v+p.mh/2
+			k := x - x0
+			nw, ne, sw, se := p.upper[k], p.upper[k+1], p.lower[k], p.lower[k+1]
+			whole := nw.ok && ne.ok && sw.ok && se.ok
+			if whole && p.off(nw, ne, sw, se) {
+				continue
+			}
 			clear(count[:])
-			total := 1
-			if ok && p.even(u, v) {
-				count[p.at(u, v)] = 1
-			} else {
-				total = grid * grid
+			total := grid * grid
+			switch {
+			case whole && p.even(nw, ne, sw, se):
+				total = 1
+				count[p.at(nw.u, nw.v)] = 1
+			case whole:
+				p.between(nw, ne, sw, se, grid, &count)
+			default:
 				p.samples(x, y, grid, &count)
 			}
 			if count[matNone] < total {
-				p.blend(c, y*c.w+x, u, v, &count, float32(total))
+				p.blend(c, y*c.w+x, (nw.u+se.u)/2, (nw.v+se.v)/2, &count, total)
 			}
 		}
 	}
 }
 
+// trace takes the pixel corners of a row to the plate.
+func (p *plateSampler) trace(row []place, x0, y int) {
+	for i := range row {
+		u, v, ok := p.unproject(float64(x0+i), float64(y))
+		row[i] = place{u + p.mw/2, v + p.mh/2, ok}
+	}
+}
+
+// between samples a pixel whose corners all lie on the plate. Over one pixel
+// the plate is as good as bilinear.
+func (p *plateSampler) between(a, b, c, d place, grid int, count *[matCover + maxCover]int) {
+	step := 1 / float64(grid)
+	for j := range grid {
+		t := (float64(j) + 0.5) * step
+		lu, lv := a.u+(c.u-a.u)*t, a.v+(c.v-a.v)*t
+		ru, rv := b.u+(d.u-b.u)*t, b.v+(d.v-b.v)*t
+		for i := range grid {
+			s := (float64(i) + 0.5) * step
+			count[p.at(lu+(ru-lu)*s, lv+(rv-lv)*s)]++
+		}
+	}
+}
+
+// samples samples a pixel at the edge of what is seen.
 func (p *plateSampler) samples(x, y, grid int, count *[matCover + maxCover]int) {
 	step := 1 / float64(grid)
 	for j := range grid {
@@ -177,7 +225,7 @@ func (p *plateSampler) samples(x, y, grid int, count *[matCover + maxCover]int) 
 
 // blend mixes what the samples of a pixel met, and lets a display's lattice
 // act on what shines.
-func (p *plateSampler) blend(c *canvas, i int, u, v float64, count *[matCover + maxCover]int, total float32) {
+func (p *plateSampler) blend(c *canvas, i int, u, v float64, count *[matCover + maxCover]int, total int) {
 	var sum Color
 	for m := matLight; m < len(count); m++ {
 		if n := float64(count[m]); n > 0 {
@@ -187,8 +235,7 @@ func (p *plateSampler) blend(c *canvas, i int, u, v float64, count *[matCover + 
 	if p.rim > 0 && count[matCase]+count[matNone] == 0 {
 		sum = p.lattice(sum, u, v, len(c.ch))
 	}
-	keep := float32(count[matNone]) / total
-	c.set(i, sum, 1/total, keep)
+	c.set(i, sum, 1/float32(total), float32(count[matNone])/float32(total))
 }
 
 // lattice is the pixel lattice of a display. A sensor samples it at points
