@@ -8,6 +8,7 @@ import (
 
 const (
 	pruneChunk  = 1024    // acknowledged rows deleted in one transaction
+	keepFree    = 64      // free pages that stay, for the next events
 	vacuumPages = 1024    // free pages that are given back to the disk at one tick
 	lowDisk     = 4 << 20 // free bytes below which the database does not grow any more
 )
@@ -59,16 +60,28 @@ func (o *Outbox) pragma(ctx context.Context, p string) error {
 	return err
 }
 
-// vacuum gives free pages back to the disk when they are many, a few at a time, so that no append waits long.
+// vacuum gives free pages back to the disk when they are many, some at a time, so that no append waits long.
 func (o *Outbox) vacuum(ctx context.Context) {
 	var free int64
 	err := o.w.conn.QueryRowContext(ctx, "PRAGMA freelist_count").Scan(&free)
-	if err == nil && free > vacuumPages {
-		err = o.pragma(ctx, "incremental_vacuum("+strconv.Itoa(vacuumPages)+")")
+	if err == nil && free > keepFree {
+		err = o.drainRows(ctx, "PRAGMA incremental_vacuum("+strconv.FormatInt(min(free-keepFree, vacuumPages), 10)+")")
 	}
 	if err != nil {
 		o.log.Warn("free pages could not be given back", "error", err)
 	}
+}
+
+// drainRows runs a query to its end: incremental_vacuum frees one page for each row that is read.
+func (o *Outbox) drainRows(ctx context.Context, q string) error {
+	rows, err := o.w.conn.QueryContext(ctx, q)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+	}
+	return rows.Err()
 }
 
 // limitGrowth stops the database from growing while the disk is nearly full. Then SQLite finds the database full and

@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -18,6 +18,10 @@ import (
 
 func TestMain(m *testing.M) {
 	childIfAsked()
+	// Each step of the model test opens files and waits for the disk. A run of hours sets the flag on the command line.
+	if err := flag.Set("rapid.checks", "8"); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -263,5 +267,3 @@ func TestSecondProcessIsKeptOut(t *testing.T) {
 		t.Fatal("the file was opened twice")
 	}
 }
-
-var _ = time.Second
