@@ -175,29 +175,3 @@ func (r *Registry) Answer(ctx context.Context, request string) (i Issued, err er
 	})
 	return i, err
 }
-
-// subtrees keeps the leaf hashes of full subtrees while many of their records are answered.
-type subtrees map[uint64]*[ledger.TileWidth]ledger.Hash
-
-// path gives the 8 sibling hashes of a record, nil while its subtree is open.
-func (r *Registry) path(ctx context.Context, w row, leaves subtrees) ([]byte, error) {
-	n := w.Index / ledger.TileWidth
-	if (n+1)*ledger.TileWidth > r.records.book.len() {
-		return nil, nil
-	}
-	hs := leaves[n]
-	if hs == nil {
-		var err error
-		if hs, err = r.records.leaves(ctx, n); err != nil {
-			return nil, err
-		}
-		clear(leaves) // records are asked for in order
-		leaves[n] = hs
-	}
-	i := int(w.Index % ledger.TileWidth)
-	leaf := code.Code{Body: w.Body}.LeafHash()
-	if hs[i] != ledger.Hash(leaf) {
-		return nil, fmt.Errorf("log %s and its book differ at entry %d", r.records.ref.Short, w.Index)
-	}
-	return ledger.Path(hs, i), nil
-}
