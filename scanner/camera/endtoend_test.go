@@ -24,17 +24,10 @@ func passer(m scene.Matrix, i int) scene.Scene {
 		Codes: []scene.Code{{Matrix: m, Module: 5 + 0.2*f, Center: scene.Point{X: 300 + 30*f, Y: 250 + 5*f}, Rotate: 3 * f, Tilt: 20 - f, TiltAxis: 80}}}
 }
 
-// TestFromSceneToSymbol draws a film, writes it, reads it back and scans it:
-// every frame's code is found where it was drawn.
-func TestFromSceneToSymbol(t *testing.T) {
-	const text = "HTTPS://ID.SJZ.EXAMPLE/156.1301.01/LAMP.000421#12345678901234567890"
-	code, err := qr.Encode(text, qr.M)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := scene.NewMatrix(code.Size, code.Size, code.Black)
-	path := filepath.Join(t.TempDir(), "street.avi")
-	f, err := os.Create(path)
+// filmed writes a film of a code that passes by, and says where it was.
+func filmed(t *testing.T, m scene.Matrix, frames int) (path string, placed []scene.Placed) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "street.avi"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,8 +37,7 @@ func TestFromSceneToSymbol(t *testing.T) {
 		t.Fatal(err)
 	}
 	var r scene.Renderer
-	var placed []scene.Placed
-	for i := range 12 {
+	for i := range frames {
 		frame := r.RGB(passer(m, i))
 		placed = append(placed, frame.Codes[0])
 		if err := w.WriteImage(frame.RGB); err != nil {
@@ -55,7 +47,19 @@ func TestFromSceneToSymbol(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return f.Name(), placed
+}
 
+// TestFromSceneToSymbol draws a film, writes it, reads it back and scans it:
+// every frame's code is found where it was drawn.
+func TestFromSceneToSymbol(t *testing.T) {
+	const text = "HTTPS://ID.SJZ.EXAMPLE/156.1301.01/LAMP.000421#12345678901234567890"
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := scene.NewMatrix(code.Size, code.Size, code.Black)
+	path, placed := filmed(t, m, 12)
 	cam := open(t, path, camera.Options{})
 	s := scanner.New(scanner.Options{Formats: scanner.FormatSet(scanner.QR)})
 	for i, want := range placed {

@@ -3,10 +3,12 @@
 package camera_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,6 +139,44 @@ func TestDevicePixels(t *testing.T) {
 	var f scanner.Frame
 	if err := camera.LumaOfDevice("Y16", 32, 24, make([]byte, 32*24*2), &f); !errors.Is(err, camera.ErrUnsupported) {
 		t.Errorf("Y16: %v", err)
+	}
+}
+
+// TestMangledFilms gives OpenCV damaged films and damaged pictures: every frame
+// or an error, but never an exception of C++, which would end the process.
+func TestMangledFilms(t *testing.T) {
+	whole, err := os.ReadFile(film(t, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	movi := bytes.Index(whole, []byte("movi"))
+	path := filepath.Join(t.TempDir(), "mangled.avi")
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for i := range 120 {
+		b := bytes.Clone(whole)
+		from := 0
+		if i%2 == 0 {
+			from = movi // spare the headers
+		}
+		for range 1 + rnd.IntN(8) {
+			b[from+rnd.IntN(len(b)-from)] = byte(rnd.Uint32())
+		}
+		if i%10 == 0 {
+			b = b[:rnd.IntN(len(b))]
+		}
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cam, err := camera.Open(context.Background(), path, camera.Options{})
+		for n := 0; err == nil && n < 20; n++ {
+			var f camera.Frame
+			if f, err = cam.Next(context.Background()); err == nil && len(f.Pix) < f.Width*f.Height {
+				t.Fatalf("a frame of %dx%d has %d bytes", f.Width, f.Height, len(f.Pix))
+			}
+		}
+		if cam != nil {
+			cam.Close()
+		}
 	}
 }
 
