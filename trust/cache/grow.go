@@ -25,6 +25,10 @@ func (c *Cache) updateFrom(ctx context.Context, log string, held *ledger.LogView
 	for err != nil && f.forgetLocal(err) {
 		tree, err = ledger.Grow(f.base, cp.Size, cp.Root, f)
 	}
+	if last, ok := c.last(log); err == nil && held == nil && ok {
+		// The rows were damaged, but the note that they belonged to was not.
+		err = ledger.CheckPrefix(tree, last.Size, last.Root, f)
+	}
 	if !f.entryLog {
 		if err != nil {
 			// What has been authenticated so far stays for the next try.

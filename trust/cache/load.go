@@ -64,6 +64,8 @@ func loadReadOnly(db *sql.DB) (*Cache, error) {
 
 // load builds the view from the file. Damaged logs stay out of it.
 func (c *Cache) load() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var err error
 	if c.alarms, err = getAlarms(c.db); err != nil {
 		return err
@@ -72,22 +74,33 @@ func (c *Cache) load() error {
 	if err != nil {
 		return err
 	}
-	notes := map[string][]byte{}
+	var note []byte
 	for _, r := range rows {
-		c.floors[r.log], notes[r.log] = r.size, r.note
+		if c.floors[r.log] = r.size; r.log == ledger.DirectoryLog {
+			note = r.note
+		}
 	}
-	if err := c.loadDirectory(notes[ledger.DirectoryLog]); err != nil {
+	if err := c.loadDirectory(note); err != nil {
 		return err
 	}
-	return c.loadLogs(notes)
+	return c.loadLogs()
 }
 
-// loadLogs adds to the view the followed logs that have rows.
-func (c *Cache) loadLogs(notes map[string][]byte) error {
+// loadLogs adds to the view the followed logs that have rows and are not in it.
+// The caller holds c.mu.
+func (c *Cache) loadLogs() error {
+	rows, err := checkpoints(c.db)
+	if err != nil {
+		return err
+	}
+	notes := map[string][]byte{}
+	for _, r := range rows {
+		notes[r.log] = r.note
+	}
 	dir := c.View().Directory()
 	for _, log := range c.Logs()[1:] {
 		note, ok := notes[log]
-		if !ok {
+		if !ok || c.View().Log(log) != nil {
 			continue
 		}
 		l, err := c.loadLog(dir, log, note)
@@ -114,7 +127,7 @@ func (c *Cache) damaged(dir *ledger.Directory, log string, note []byte, why erro
 			break
 		}
 	}
-	return c.raise(Alarm{Log: log, Kind: AlarmDamage, Detail: why.Error()})
+	return c.raiseLocked(Alarm{Log: log, Kind: AlarmDamage, Detail: why.Error()})
 }
 
 // loadDirectory stores the first view, with the directory if its rows are sound.

@@ -56,9 +56,14 @@ func (c *Cache) Alarms() []Alarm {
 
 // raise keeps an alarm, once, and says so.
 func (c *Cache) raise(a Alarm) error {
-	a.At = c.opts.Now().UTC().Truncate(time.Second)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.raiseLocked(a)
+}
+
+// raiseLocked is raise for a caller that holds c.mu.
+func (c *Cache) raiseLocked(a Alarm) error {
+	a.At = c.opts.Now().UTC().Truncate(time.Second)
 	same := 0
 	for _, old := range c.alarms {
 		if old.Log != a.Log || old.Kind != a.Kind {

@@ -186,33 +186,29 @@ func (c *Cache) walkRotation(ctx context.Context, n int, src Source) error {
 
 // update brings one log to a checkpoint that its policy has opened.
 func (c *Cache) update(ctx context.Context, log string, cp ledger.Checkpoint, src Source) error {
-	c.repair(ctx, log, src)
 	held := c.View().Log(log)
+	last, known := c.last(log)
 	switch {
 	case cp.Size < c.floor(log):
 		return fmt.Errorf("size %d, held %d: %w", cp.Size, c.floor(log), ledger.ErrRollback)
-	case held != nil && held.Size == cp.Size && held.Root != cp.Root:
-		return c.fork(log, held, cp, errors.New("two roots for one size"))
+	case known && last.Size == cp.Size && last.Root != cp.Root:
+		return c.fork(log, last, cp, errors.New("two roots for one size"))
 	case held != nil && held.Size == cp.Size:
 		return c.refresh(held, cp)
 	}
 	return c.updateFromAny(ctx, log, held, cp, src)
 }
 
-// repair rebuilds a log whose rows were damaged at its stored checkpoint, so that
-// its growth from there is checked as ever. Where no mirror has the old edge any
-// more, the log is built anew at the next checkpoint; the floor holds all the same.
-func (c *Cache) repair(ctx context.Context, log string, src Source) {
+// last returns the newest checkpoint that was committed, also that of a log whose
+// rows are damaged, false if there is none.
+func (c *Cache) last(log string) (ledger.Checkpoint, bool) {
+	if l := c.View().Log(log); l != nil {
+		return ledger.Checkpoint{Origin: l.Origin, Size: l.Size, Root: l.Root, Time: l.Time, Raw: l.Raw}, true
+	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	cp, ok := c.broken[log]
-	delete(c.broken, log)
-	c.mu.Unlock()
-	if !ok {
-		return
-	}
-	if err := c.updateFromAny(ctx, log, nil, cp, src); err != nil {
-		c.opts.Logger.Warn("damaged log was not repaired at its old size", "log", log, "error", err)
-	}
+	return cp, ok
 }
 
 // updateFromAny tries one alternative after the other.
@@ -224,7 +220,8 @@ func (c *Cache) updateFromAny(ctx context.Context, log string, held *ledger.LogV
 			return nil
 		}
 		if forked := (*ledger.ForkError)(nil); errors.As(err, &forked) {
-			return c.fork(log, held, cp, err)
+			last, _ := c.last(log)
+			return c.fork(log, last, cp, err)
 		}
 		if bad := (*ledger.BadTileError)(nil); errors.As(err, &bad) {
 			c.opts.Logger.Warn("mirror sent a bad tile", "log", log, "error", err)
@@ -238,7 +235,7 @@ func (c *Cache) updateFromAny(ctx context.Context, log string, held *ledger.LogV
 }
 
 // fork raises the alarm over two notes that cannot both be true.
-func (c *Cache) fork(log string, held *ledger.LogView, cp ledger.Checkpoint, why error) error {
+func (c *Cache) fork(log string, held, cp ledger.Checkpoint, why error) error {
 	a := Alarm{Log: log, Kind: AlarmFork, Held: held.Raw, Found: cp.Raw,
 		Detail: fmt.Sprintf("sizes %d and %d, roots %s and %s: %v", held.Size, cp.Size, held.Root, cp.Root, why)}
 	return errors.Join(fmt.Errorf("fork of %s: %w", log, why), c.raise(a))
@@ -274,11 +271,16 @@ func (c *Cache) commit(next *ledger.LogView, dir *ledger.Directory, data func(q 
 	if err != nil {
 		return fmt.Errorf("store log %s: %w", next.Short, err)
 	}
+	first := c.View().Log(next.Short) == nil
 	c.floors[next.Short] = next.Size
-	if dir != nil {
-		c.view.Store(c.View().WithDirectory(dir, next))
-	} else {
+	delete(c.broken, next.Short)
+	if dir == nil {
 		c.view.Store(c.View().WithLog(next))
+		return nil
+	}
+	c.view.Store(c.View().WithDirectory(dir, next))
+	if first {
+		return c.loadLogs() // they could not be read without the directory
 	}
 	return nil
 }

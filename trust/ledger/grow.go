@@ -39,15 +39,21 @@ func (e *BadTileError) Error() string {
 // new checkpoint's root differ from what is held in a full subtree or in a leaf
 // of the old open tile.
 type ForkError struct {
-	Level       int    // 1: a hash of the strip; 0: a leaf
-	N           uint64 // its number
+	Level       int    // 1: a hash of the strip; 0: a leaf; RootLevel: a whole tree
+	N           uint64 // its number, or the tree's size
 	Held, Found Hash
 }
 
+// RootLevel is the level of a ForkError that was found by comparing whole trees.
+const RootLevel = -1
+
 func (e *ForkError) Error() string {
 	what := "subtree"
-	if e.Level == 0 {
+	switch e.Level {
+	case 0:
 		what = "leaf"
+	case RootLevel:
+		what = "tree of size"
 	}
 	return fmt.Sprintf("fork: %s %d was %s and is %s", what, e.N, e.Held, e.Found)
 }
