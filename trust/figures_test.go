@@ -99,15 +99,20 @@ func verdicts(t testing.TB, signed bool) func() {
 	}
 }
 
-// ed25519Peer verifies one message of a code's size.
+// ed25519Peer verifies distinct messages of a code's size, one at each call.
 func ed25519Peer(t testing.TB) func() {
 	pub := holderKey.Public().(ed25519.PublicKey)
-	message := code.SigStructure(make([]byte, 60), 1, code.AlgEd25519)
-	sig := ed25519.Sign(holderKey, message)
+	messages, sigs := make([][]byte, 1024), make([][]byte, 1024)
+	for i := range messages {
+		messages[i] = code.SigStructure(make([]byte, 80), uint32(i), code.AlgEd25519)
+		sigs[i] = ed25519.Sign(holderKey, messages[i])
+	}
+	i := 0
 	return func() {
-		if !ed25519.Verify(pub, message, sig) {
+		if !ed25519.Verify(pub, messages[i%1024], sigs[i%1024]) {
 			t.Fatal("refused")
 		}
+		i++
 	}
 }
 
