@@ -75,6 +75,12 @@ func (g Gateway) Conditions(now time.Time, l Limits) []Condition {
 		if a.Severity != b.Severity {
 			return int(b.Severity) - int(a.Severity)
 		}
+		if a.Since.IsZero() != b.Since.IsZero() {
+			if a.Since.IsZero() {
+				return 1
+			}
+			return -1
+		}
 		if c := a.Since.Compare(b.Since); c != 0 {
 			return c
 		}

@@ -70,7 +70,7 @@ func (g Gateway) Waiting(now time.Time) (age time.Duration, least, ok bool) {
 	if g.Health == nil {
 		return 0, false, false
 	}
-	if g.Health.Depth == 0 || g.Stored.After(g.HealthAt) {
+	if g.Health.Depth == 0 {
 		return 0, false, true
 	}
 	return time.Duration(g.Health.OldestAge) * time.Second, false, true

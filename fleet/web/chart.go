@@ -11,10 +11,8 @@ import (
 
 // slot is one quarter of an hour of a chart.
 type slot struct {
-	At                         time.Time
-	Accepted, Refused, Cannot  int64
-	Unknown                    int64
-	upHeight, lowHeight, third float64
+	At                        time.Time
+	Accepted, Refused, Cannot int64
 }
 
 // chart is a day's verdicts: accepted above the line, refused and cannot-check
@@ -48,7 +46,7 @@ func newChart(counts []store.Count, from time.Time) chart {
 	}
 	top := int64(1)
 	for _, s := range c.Slots {
-		top = max(top, s.Accepted, s.Refused+s.Cannot)
+		top = max(top, s.Accepted, 2*(s.Refused+s.Cannot))
 	}
 	c.Top = roundUp(top)
 	return c
@@ -66,15 +64,15 @@ func roundUp(n int64) int64 {
 }
 
 const (
-	chartHalf = 90. // height above the line, and below
-	slotWidth = 8.
+	chartUp, chartDown = 98., 49. // heights above the line and below
+	slotWidth          = 8.
 )
 
 // SVG draws the chart; times and scale are text beside it, so that it may be
 // stretched to any width.
 func (c chart) SVG(label string) template.HTML {
 	var up, down, cannot []byte
-	scale := chartHalf / float64(c.Top)
+	scale := chartUp / float64(c.Top)
 	for _, s := range c.Slots {
 		x := float64(s.At.Sub(c.from)/store.Slot)*slotWidth + .8
 		bar := func(p []byte, y, h float64) []byte {
@@ -84,14 +82,14 @@ func (c chart) SVG(label string) template.HTML {
 			return fmt.Appendf(p, "M%g %.1fh%gv%.1fh%gz", x, y, slotWidth-1.6, h, 1.6-slotWidth)
 		}
 		a, r, n := float64(s.Accepted)*scale, float64(s.Refused)*scale, float64(s.Cannot)*scale
-		up = bar(up, chartHalf-a, a)
-		down = bar(down, chartHalf+1, r)
-		cannot = bar(cannot, chartHalf+1+r, n)
+		up = bar(up, chartUp-a, a)
+		down = bar(down, chartUp+1, r)
+		cannot = bar(cannot, chartUp+1+r, n)
 	}
 	w := float64(c.slots) * slotWidth
 	return template.HTML(fmt.Sprintf(`<svg class="plot" viewBox="0 0 %g %g" preserveAspectRatio="none" role="img" aria-label="%s">`+
 		`<path class="grid" d="M0 .5H%g M0 %gH%g"/><path class="c-ok" d="%s"/><path class="c-bad" d="%s"/><path class="c-wait" fill="url(#hatch)" d="%s"/><path class="axis" d="M0 %gH%g"/></svg>`,
-		w, 2*chartHalf+2, template.HTMLEscapeString(label), w, chartHalf/2, w, up, down, cannot, chartHalf+.5, w))
+		w, chartUp+chartDown+2, template.HTMLEscapeString(label), w, chartUp/2, w, up, down, cannot, chartUp+.5, w))
 }
 
 // Half is the middle of the scale above the line, 0 where it is no whole number.

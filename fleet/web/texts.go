@@ -39,6 +39,7 @@ var texts = map[string][2]string{
 	"no-match": {"No gateway matches this filter.", "没有符合筛选条件的网关。"}, "sort-name": {"Name", "名称"}, "next": {"Next %s", "后 %s 条"}, "first": {"First page", "首页"},
 
 	"last-heard": {"last heard %s", "最近联系 %s"}, "never-heard": {"never heard", "从未联系"}, "n-conditions": {"%d conditions", "%d 项状况"}, "one-condition": {"1 condition", "1 项状况"},
+	"n-last-hour": {"(%d in the last hour)", "（近一小时 %d 次）"},
 	"conditions": {"Conditions", "状况"}, "means": {"What it means", "含义"}, "todo": {"What to do", "如何处理"}, "all-fine": {"No condition stands.", "无异常状况。"},
 	"verdicts-today": {"Verdicts today", "今日结论"}, "step-15": {"15 min steps", "每 15 分钟"}, "chart-label": {"Accepted above the line, refused and cannot check below, every 15 minutes", "每 15 分钟：线上为通过，线下为拒绝和无法核验"},
 	"time": {"Time", "时间"}, "events": {"Events", "事件"}, "all-events": {"All events", "全部事件"}, "no-gap": {"epoch %s, no gap up to %s", "纪元 %s，至 %s 号无缺号"},

@@ -13,6 +13,7 @@ var conditionTexts = map[string][2]string{
 	"means-version-drift": {"Differs from its desired state", "与期望状态不一致"}, "todo-version-drift": {"See the reason that it reports", "查看其上报的原因"},
 	"means-not-in-ledger": {"Codes that are not in the ledger were shown here", "此处出现账本中没有的码"}, "todo-not-in-ledger": {"See its events; a forged code with a good signature means a stolen key", "查看事件；签名有效的伪码意味着密钥失窃"},
 	"means-event-gap": {"Numbers are missing between stored events", "已存事件之间有缺号"}, "todo-event-gap": {"They were asked for again; if they do not come, look at the device's disk", "已要求重传；若不到达，请检查设备磁盘"},
+	"means-gap": {"Numbers are missing between stored events", "已存事件之间有缺号"}, "todo-gap": {"They were asked for again; if they do not come, look at the device's disk", "已要求重传；若不到达，请检查设备磁盘"},
 	"means-fork": {"Two chains under the same numbers", "同一编号出现两条链"}, "todo-fork": {"Compare both chains; do not trust the second one", "比对两条链，后到者不可信"},
 	"means-altered": {"Events that the device did not sign as they came", "收到的事件与设备签名不符"}, "todo-altered": {"Check the device and the way to it", "检查设备和传输途径"},
 	"means-rollback": {"The device went back to an older state", "设备退回到旧状态"}, "todo-rollback": {"Ask who restored it; look for a cloned image", "查明恢复者，排查克隆镜像"},

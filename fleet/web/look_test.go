@@ -1,0 +1,108 @@
+package web_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"citygate/fleet/web"
+)
+
+var shots = flag.String("shots", "", "folder for screenshots of each page")
+
+// browser starts headless Chromium, or skips the test with the reason.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no chromium here: ", err)
+	}
+	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun, chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), flags...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// Every page, in both languages, by day and night, on a desk and on a phone: it
+// does not scroll sideways, breaks no content policy, and has no empty link.
+func TestPagesInABrowser(t *testing.T) {
+	ctx := browser(t)
+	x := street(t)
+	srv := httptest.NewServer(x.server(web.Options{}).Handler())
+	defer srv.Close()
+	big := httptest.NewServer(city(t, 1200).server(web.Options{}).Handler())
+	defer big.Close()
+	pages := []struct{ name, url string }{
+		{"overview", srv.URL + "/"}, {"gateways", srv.URL + "/gateways"}, {"gateway", srv.URL + "/gateways/sjz-0102-0110"},
+		{"gateway-bad", srv.URL + "/gateways/sjz-0101-0103"}, {"events", srv.URL + "/gateways/sjz-0102-0110/events"}, {"findings", srv.URL + "/findings"},
+		{"finding", srv.URL + "/findings/1"}, {"city", big.URL + "/"}, {"empty", emptyServer(t) + "/"},
+	}
+	for _, p := range pages {
+		for i, look := range []struct {
+			lang, theme string
+			w, h        int64
+		}{{"en", "day", 1440, 900}, {"zh-CN", "night", 1440, 900}, {"zh-CN", "day", 390, 844}, {"en", "night", 390, 844}} {
+			if i%2 == 1 && *shots == "" && p.name != "overview" {
+				continue // by night the same rules hold; the whole set is for people
+			}
+			checkLook(ctx, t, p.name, p.url, look.lang, look.theme, look.w, look.h)
+		}
+	}
+}
+
+func emptyServer(t *testing.T) string {
+	srv := httptest.NewServer(newSample(t).server(web.Options{}).Handler())
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+func checkLook(ctx context.Context, t *testing.T, name, url, lang, theme string, w, h int64) {
+	t.Helper()
+	id := fmt.Sprintf("%s-%s-%s-%d", name, lang, theme, w)
+	var overflow int64
+	var empty, violations string
+	var png []byte
+	sep := "?"
+	if strings.Contains(url, "?") {
+		sep = "&"
+	}
+	err := chromedp.Run(ctx,
+		emulation.SetDeviceMetricsOverride(w, h, 1, w < 600),
+		chromedp.Navigate(url+sep+"lang="+lang+"&theme="+theme),
+		chromedp.WaitVisible("footer"),
+		chromedp.Evaluate(`document.documentElement.scrollWidth - innerWidth`, &overflow),
+		chromedp.Evaluate(`[...document.querySelectorAll('a,button')].filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || e.querySelector('[aria-label]'))).map(e => e.outerHTML).join()`, &empty),
+		chromedp.Evaluate(`[...document.querySelectorAll('[style]')].map(e => e.outerHTML).join()`, &violations),
+		chromedp.FullScreenshot(&png, 100),
+	)
+	if err != nil {
+		t.Fatalf("%s: %v", id, err)
+	}
+	if overflow > 0 {
+		t.Errorf("%s: %d px wider than the screen", id, overflow)
+	}
+	if empty != "" || violations != "" {
+		t.Errorf("%s: empty controls %q, inline styles %q", id, empty, violations)
+	}
+	if *shots != "" {
+		if err := os.WriteFile(filepath.Join(*shots, id+".png"), png, 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+}
