@@ -19,6 +19,7 @@ const (
 	majorText     = 3
 	majorArray    = 4
 	majorMap      = 5
+	majorTag      = 6
 )
 
 // maxItems limits arrays and maps.

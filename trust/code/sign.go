@@ -26,11 +26,27 @@ var ErrAlgorithm = errors.New("unsupported signature algorithm")
 // Supported says whether this build can check signatures of an algorithm.
 func Supported(alg int) bool { return alg == AlgEd25519 || alg == AlgES256 }
 
+// externalData is what a signature covers beside header and body, so that it
+// serves nothing else.
+const externalData = "cityid/v1"
+
 // SigStructure returns what an issuer's signature covers: the COSE
 // Sig_structure of a COSE_Sign1 (RFC 9052, 4.4) with the protected header
 // {1: alg, 4: kid}, external data "cityid/v1" and the body as payload. kid is
 // the key's directory index as 4 octets, big-endian.
 func SigStructure(body []byte, key uint32, alg int) []byte {
+	header := protected(key, alg)
+	b := make([]byte, 0, 32+len(header)+len(body))
+	b = append(b, majorArray<<5|4)
+	b = appendText(b, "Signature1")
+	b = appendBytes(b, header)
+	b = appendBytes(b, []byte(externalData))
+	return appendBytes(b, body)
+}
+
+// protected encodes the header that codes leave out because the directory
+// knows it.
+func protected(key uint32, alg int) []byte {
 	header := make([]byte, 0, 20)
 	header = append(header, majorMap<<5|2, 1)
 	if alg < 0 {
@@ -38,14 +54,21 @@ func SigStructure(body []byte, key uint32, alg int) []byte {
 	} else {
 		header = appendUint(header, uint64(alg))
 	}
-	header = append(header, 4, majorBytes<<5|4, byte(key>>24), byte(key>>16), byte(key>>8), byte(key))
+	return append(header, 4, majorBytes<<5|4, byte(key>>24), byte(key>>16), byte(key>>8), byte(key))
+}
 
-	b := make([]byte, 0, 32+len(header)+len(body))
-	b = append(b, majorArray<<5|4)
-	b = appendText(b, "Signature1")
-	b = appendBytes(b, header)
-	b = appendBytes(b, []byte("cityid/v1"))
-	return appendBytes(b, body)
+// COSESign1 returns a signed code's record as a tagged COSE_Sign1 (RFC 9052,
+// 4.2), for other people's tools. They have to be given the external data
+// "cityid/v1". The bytes are not a code: no gateway reads them.
+func (c Code) COSESign1(alg int) ([]byte, error) {
+	if len(c.Sig) != SigSize {
+		return nil, errors.New("expand to COSE: code without signature")
+	}
+	b := []byte{majorTag<<5 | 18, majorArray<<5 | 4}
+	b = appendBytes(b, protected(c.Key, alg))
+	b = append(b, majorMap<<5) // no unprotected header
+	b = appendBytes(b, c.Body)
+	return appendBytes(b, c.Sig), nil
 }
 
 // Sign signs a body for the key row at directory index key. The signer may be

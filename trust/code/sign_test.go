@@ -33,6 +33,43 @@ func TestSigStructureIsCOSE(t *testing.T) {
 	}
 }
 
+// TestCOSESign1 takes the expanded record apart with the peer codec, and builds
+// what is signed from its parts alone, as a COSE tool does.
+func TestCOSESign1(t *testing.T) {
+	c := mint(t, false, lampClaims(), true)
+	b, err := c.COSESign1(code.AlgEd25519)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tag cbor.RawTag
+	var parts struct {
+		_                  struct{} `cbor:",toarray"`
+		Protected          []byte
+		Unprotected        map[int]any
+		Payload, Signature []byte
+	}
+	if err := cbor.Unmarshal(b, &tag); err != nil || tag.Number != 18 {
+		t.Fatalf("tag %d, %v", tag.Number, err)
+	}
+	if err := cbor.Unmarshal(tag.Content, &parts); err != nil || len(parts.Unprotected) != 0 {
+		t.Fatalf("%+v, %v", parts, err)
+	}
+	var header struct {
+		Alg int    `cbor:"1,keyasint"`
+		Kid []byte `cbor:"4,keyasint"`
+	}
+	if err := cbor.Unmarshal(parts.Protected, &header); err != nil || header.Alg != -19 || !bytes.Equal(header.Kid, []byte{0, 0, 0, sampleKey}) {
+		t.Errorf("header %+v, %v", header, err)
+	}
+	message := deterministic(t, []any{"Signature1", parts.Protected, []byte("cityid/v1"), parts.Payload})
+	if !bytes.Equal(parts.Payload, c.Body) || !ed25519.Verify(issuerPublic(), message, parts.Signature) {
+		t.Error("the expanded record does not verify")
+	}
+	if _, err := unsigned(c).COSESign1(code.AlgEd25519); err == nil {
+		t.Error("an unsigned record is expanded")
+	}
+}
+
 func TestSignatureCovers(t *testing.T) {
 	good := mint(t, false, lampClaims(), true)
 	if !code.VerifySig(issuerPublic(), code.AlgEd25519, good) {

@@ -105,9 +105,13 @@ func vectors(t *testing.T) map[string]string {
 	}
 	put("lamp.signed", code.SigStructure(lamp.Body, sampleKey, code.AlgEd25519))
 	put("lamp-es256.signed", code.SigStructure(lamp.Body, sampleKey, code.AlgES256))
-	shown := present(t, nonce)
-	b, err := shown.Marshal()
+	b, err := lamp.COSESign1(code.AlgEd25519)
 	if err != nil {
+		t.Fatal(err)
+	}
+	put("lamp.cose-sign1", b)
+	shown := present(t, nonce)
+	if b, err = shown.Marshal(); err != nil {
 		t.Fatal(err)
 	}
 	put("permit-shown.code", b)
