@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"citygate/trust/registry"
@@ -107,7 +108,7 @@ func report(w io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(w, "cityregistry: %v\n", err)
+	fmt.Fprintf(w, "cityregistry: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 	var usage usageError
 	if hint := hint(err); hint != "" {
 		fmt.Fprintf(w, "hint: %s\n", hint)
@@ -132,8 +133,8 @@ func hint(err error) string {
 		return "revoke the record that stands (cityregistry revoke), then issue with another --request"
 	case errors.Is(err, fs.ErrNotExist):
 		return "check the path; cityregistry init makes a registry"
-	case errors.Is(err, context.DeadlineExceeded):
-		return "are the witnesses running and do they know these logs (cityregistry logs)? What was decided is kept, publish tries again"
+	case errors.Is(err, registry.ErrNotCosigned), errors.Is(err, context.DeadlineExceeded):
+		return "are the witnesses running, and do they know these logs (cityregistry logs)? What was decided is kept; publish tries again"
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"citygate/trust/ledger"
@@ -24,6 +25,9 @@ const (
 	batchSize = 1 << 20
 	batchAge  = 20 * time.Millisecond
 )
+
+// ErrNotCosigned says that fewer witnesses than the quorum answered or knew the log, so that nothing can be published.
+var ErrNotCosigned = errors.New("too few witnesses cosigned")
 
 // ledgerLog is one log with its book. append, sync and tail are called with the folder's lock held.
 type ledgerLog struct {
@@ -63,6 +67,10 @@ func openLog(ctx context.Context, dir, log string, s logSettings) (*ledgerLog, e
 		return nil, fmt.Errorf("open log %s: %w", log, err)
 	}
 	l.appender, l.shutdown, l.reader, err = tessera.NewAppender(ctx, driver, appendOptions(signer, witnesses, s))
+	if err != nil && strings.Contains(err.Error(), "witness policy was not satisfied") {
+		// Tessera's own error value is not exported.
+		return nil, fmt.Errorf("begin log %s: %w: %s", log, ErrNotCosigned, oneLine(err))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open log %s: %w", log, err)
 	}
@@ -71,6 +79,9 @@ func openLog(ctx context.Context, dir, log string, s logSettings) (*ledgerLog, e
 	}
 	return l, nil
 }
+
+// oneLine is an error's text without line breaks: Tessera gives one line for each witness.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func appendOptions(signer note.Signer, witnesses tessera.WitnessGroup, s logSettings) *tessera.AppendOptions {
 	return tessera.NewAppendOptions().

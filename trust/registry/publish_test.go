@@ -2,6 +2,8 @@ package registry_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,5 +110,20 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	if err := city.Run(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestBeginningNeedsAQuorum(t *testing.T) {
+	w := newWorld(t)
+	if err := registry.Create(w.path("sjz"), w.city()); err != nil { // no witness is told its logs
+		t.Fatal(err)
+	}
+	if r, err := registry.Open(t.Context(), w.path("sjz"), options()); !errors.Is(err, registry.ErrNotCosigned) || strings.Contains(err.Error(), "\n") {
+		t.Fatalf("opened %v, %v", r, err)
+	}
+	w.create("sjz", w.city())
+	city, _ := w.open("sjz", options())
+	if heads, err := city.Await(t.Context()); err != nil || heads[0].Size != 0 {
+		t.Errorf("after the witnesses came: %+v, %v", heads, err)
 	}
 }
