@@ -2,6 +2,7 @@ package trust_test
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,14 +27,16 @@ type checkCase struct {
 	want   trust.Reason
 }
 
-func runCases(t *testing.T, cases []checkCase) {
-	t.Helper()
+// checkCases lists all cases. Their names are different.
+func checkCases() []checkCase {
+	return slices.Concat(textCases(), issuersCases(), signaturesCases(), ledgerCases(), freshCases(),
+		timeCases(), ageCases(), presentationCases(), placeCases())
+}
+
+func TestCheck(t *testing.T) {
 	w := newWorld(t)
-	for _, c := range cases {
-		s := w.scene(c.record)
-		if c.change != nil {
-			c.change(w, &s)
-		}
+	for _, c := range checkCases() {
+		s := c.scene(w)
 		v := w.check(t, s)
 		if v.Reason != c.want {
 			t.Errorf("%s: %s, want %s", c.name, v.Reason, c.want)
@@ -47,11 +50,33 @@ func runCases(t *testing.T, cases []checkCase) {
 	}
 }
 
-func TestIssuers(t *testing.T) {
+// scene shows the case in a world.
+func (c checkCase) scene(w *world) scene {
+	s := w.scene(c.record)
+	if c.change != nil {
+		c.change(w, &s)
+	}
+	return s
+}
+
+func textCases() []checkCase {
+	swap := func(old, new string) func(*world, *scene) {
+		return func(_ *world, s *scene) { s.old, s.new = old, new }
+	}
+	return []checkCase{
+		{"lower-case scheme", "lamp", swap("HTTPS", "https"), trust.Foreign},
+		{"no fragment", "lamp", swap("#", "/"), trust.Foreign},
+		{"a newer code", "lamp", swap("#", "#54887620458577920"), trust.Unsupported}, // C3 and six octets
+		{"an older code", "lamp", swap("#", "#54043195528445952"), trust.Malformed},  // C0
+		{"another number of digits", "lamp", swap("#", "#0"), trust.Malformed},
+	}
+}
+
+func issuersCases() []checkCase {
 	from := func(issuer string) func(*world, *scene) {
 		return func(_ *world, s *scene) { s.issuer = issuer }
 	}
-	runCases(t, []checkCase{
+	return []checkCase{
 		{"the city's key", "lamp", nil, trust.Valid},
 		{"host in another case", "lamp", func(_ *world, s *scene) { s.old, s.new = host, "OTHER.EXAMPLE" }, trust.Valid},
 		{"host of nobody", "lamp", func(_ *world, s *scene) { s.old, s.new = host, "EXAMPLE" }, trust.Mismatch},
@@ -83,11 +108,11 @@ func TestIssuers(t *testing.T) {
 		{"a city's key for its own name", "sjz by itself", nil, trust.WrongIssuer},
 		{"an algorithm of another build", "lamp", from("future"), trust.Unsupported},
 		{"an algorithm that is not needed", "lamp", func(_ *world, s *scene) { s.issuer, s.unsigned = "future", true }, trust.UnknownIssuer},
-	})
+	}
 }
 
-func TestSignatures(t *testing.T) {
-	runCases(t, []checkCase{
+func signaturesCases() []checkCase {
+	return []checkCase{
 		{"street asset without", "lamp", func(_ *world, s *scene) { s.unsigned = true }, trust.Valid},
 		{"street asset with a wrong one", "lamp", func(_ *world, s *scene) { s.forged = true }, trust.BadSignature},
 		{"street asset without, policy wants it", "lamp", func(_ *world, s *scene) {
@@ -96,12 +121,12 @@ func TestSignatures(t *testing.T) {
 		{"building without", "building", func(_ *world, s *scene) { s.unsigned = true }, trust.BadSignature},
 		{"permit without", "permit", func(_ *world, s *scene) { s.unsigned = true }, trust.BadSignature},
 		{"permit of an impostor", "permit", func(_ *world, s *scene) { s.impostor = true }, trust.BadSignature},
-	})
+	}
 }
 
-func TestLedger(t *testing.T) {
+func ledgerCases() []checkCase {
 	fresh := func(_ *world, s *scene) { s.fresh = true }
-	runCases(t, []checkCase{
+	return []checkCase{
 		{"sealed, in the open tile: its path is ignored", "open", nil, trust.Valid},
 		{"fresh, in the open tile", "open", fresh, trust.Valid},
 		{"personal, in the open tile", "open permit", fresh, trust.Valid},
@@ -119,63 +144,40 @@ func TestLedger(t *testing.T) {
 		}, trust.NotInLedger},
 		{"an unknown status", "lamp strange", nil, trust.Suspended},
 		{"revoked", "all wrong, revoked", func(_ *world, s *scene) { s.shown = true }, trust.Revoked},
-	})
+	}
 }
 
-func TestFresh(t *testing.T) {
+func freshCases() []checkCase {
+	show := func(change func(*scene)) func(*world, *scene) {
+		return func(_ *world, s *scene) {
+			s.fresh, s.policy = true, only(code.KindStreetAsset, func(k *trust.KindPolicy) { k.Fresh = true })
+			change(s)
+		}
+	}
+	as := show(func(*scene) {})
+	return []checkCase{
+		{"fresh, in time", "new", as, trust.ValidFresh},
+		{"fresh, too old", "new, too old", as, trust.Pending},
+		{"fresh, ahead", "new, ahead", as, trust.ValidFresh},
+		{"fresh, too far ahead", "new, too far ahead", as, trust.Pending},
+		{"fresh, no time of issue", "new, no time of issue", as, trust.Pending},
+		{"fresh, personal", "new, personal", as, trust.Pending},
+		{"fresh, default policy", "new", show(func(s *scene) { s.policy = trust.DefaultPolicy() }), trust.Pending},
+		{"fresh, clock not synchronised", "new", show(func(s *scene) { s.moment.Synced = false }), trust.Pending},
+		{"fresh, but sealed", "new", show(func(s *scene) { s.fresh = false }), trust.Pending},
+		{"fresh, 65,535 ahead", "new", show(func(s *scene) { s.ahead = 65535 }), trust.ValidFresh},
+		{"fresh, 65,536 ahead", "new", show(func(s *scene) { s.ahead = 65536 }), trust.Pending},
+		{"fresh, forged", "new", show(func(s *scene) { s.forged = true }), trust.BadSignature},
+		{"fresh, withdrawn", "new", show(func(s *scene) { s.issuer = "withdrawn" }), trust.UnknownIssuer},
+	}
+}
+
+// TestFreshWithdrawn withdraws a key, but up to a size that is far away.
+func TestFreshWithdrawn(t *testing.T) {
 	w := newWorld(t)
-	now := w.scene("lamp").moment.Now
-	c := lamp("LAMP.007777")
-	c.Issued = now.Unix() - 60
-	issue := func(name string, issued time.Duration, personal bool) {
-		c.Issued, c.Salt = now.Add(issued).Unix(), make([]byte, 16)
-		body, err := code.EncodeBody(personal, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.record[name] = record{w.sjz.Records.Size(), body}
-	}
-	issue("new", -10*time.Minute, false)
-	issue("too old", -10*time.Minute-time.Second, false)
-	issue("ahead", 10*time.Minute, false)
-	issue("too far ahead", 10*time.Minute+time.Second, false)
-	issue("personal", 0, true)
-	c = lamp("LAMP.007778")
-	never, err := code.EncodeBody(false, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.record["never"] = record{w.sjz.Records.Size(), never}
-	take := only(code.KindStreetAsset, func(k *trust.KindPolicy) { k.Fresh = true })
-	for _, c := range []struct {
-		name, record string
-		change       func(*scene)
-		want         trust.Reason
-	}{
-		{"in time", "new", func(*scene) {}, trust.ValidFresh},
-		{"too old", "too old", func(*scene) {}, trust.Pending},
-		{"ahead", "ahead", func(*scene) {}, trust.ValidFresh},
-		{"too far ahead", "too far ahead", func(*scene) {}, trust.Pending},
-		{"no time of issue", "never", func(*scene) {}, trust.Pending},
-		{"personal", "personal", func(*scene) {}, trust.Pending},
-		{"default policy", "new", func(s *scene) { s.policy = trust.DefaultPolicy() }, trust.Pending},
-		{"clock not synchronised", "new", func(s *scene) { s.moment.Synced = false }, trust.Pending},
-		{"sealed", "new", func(s *scene) { s.fresh = false }, trust.Pending},
-		{"65,535 ahead", "new", func(s *scene) { s.ahead = 65535 }, trust.ValidFresh},
-		{"65,536 ahead", "new", func(s *scene) { s.ahead = 65536 }, trust.Pending},
-		{"forged", "new", func(s *scene) { s.forged = true }, trust.BadSignature},
-		{"withdrawn", "new", func(s *scene) { s.issuer = "withdrawn" }, trust.UnknownIssuer},
-	} {
-		s := w.scene(c.record)
-		s.fresh, s.policy, s.shown = true, take, false
-		c.change(&s)
-		if v := w.check(t, s); v.Reason != c.want || v.Accept != (c.want == trust.ValidFresh) {
-			t.Errorf("%s: %s, want %s", c.name, v.Reason, c.want)
-		}
-	}
 	w.Withdraw(w.issuer["sjz"], 1<<40)
 	s := w.scene("new")
-	s.fresh, s.policy = true, take
+	s.fresh, s.policy = true, only(code.KindStreetAsset, func(k *trust.KindPolicy) { k.Fresh = true })
 	if v := w.check(t, s); v.Reason != trust.Pending {
 		t.Errorf("withdrawn later on: %s", v.Reason)
 	}

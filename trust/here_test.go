@@ -1,7 +1,6 @@
 package trust_test
 
 import (
-	"testing"
 	"time"
 
 	"citygate/trust"
@@ -9,13 +8,13 @@ import (
 	"citygate/trust/code"
 )
 
-func TestTime(t *testing.T) {
+func timeCases() []checkCase {
 	clock := func(add time.Duration, synced bool) func(*world, *scene) {
 		return func(w *world, s *scene) { s.moment.Now, s.moment.Synced = w.Time.Add(add), synced }
 	}
 	y1970, y2100 := -56*365*24*time.Hour, 74*365*24*time.Hour
 	accept := only(code.KindStreetAsset, func(k *trust.KindPolicy) { k.AcceptClock = true })
-	runCases(t, []checkCase{
+	return []checkCase{
 		{"the last second", "ending lamp", clock(time.Hour, true), trust.Valid},
 		{"past the last second", "ending lamp", clock(time.Hour+time.Second, true), trust.Expired},
 		{"no clock", "ending lamp", clock(0, false), trust.ClockUntrusted},
@@ -53,17 +52,17 @@ func TestTime(t *testing.T) {
 			s.moment.Synced = false
 			s.policy = only(code.KindStreetAsset, func(k *trust.KindPolicy) { k.Hours = true })
 		}, trust.ClockUntrusted},
-	})
+	}
 }
 
-func TestAge(t *testing.T) {
+func ageCases() []checkCase {
 	frozen := func(log string, age time.Duration, accept bool) func(*world, *scene) {
 		return func(w *world, s *scene) {
 			s.checkpoint[log] = s.moment.Now.Add(-age)
 			s.policy = only(code.KindBuilding, func(k *trust.KindPolicy) { k.MaxAge, k.AcceptStale = time.Hour, accept })
 		}
 	}
-	runCases(t, []checkCase{
+	return []checkCase{
 		{"at the limit", "building", frozen("sjz-records", time.Hour, false), trust.Valid},
 		{"frozen directory", "building", frozen("directory", time.Hour+time.Second, false), trust.StaleTrust},
 		{"frozen records", "building", frozen("sjz-records", time.Hour+time.Second, false), trust.StaleTrust},
@@ -71,16 +70,16 @@ func TestAge(t *testing.T) {
 		{"another city's frozen log", "building", frozen("ts-status", 1000*time.Hour, false), trust.Valid},
 		{"frozen, policy takes it", "building", frozen("sjz-status", 1000*time.Hour, true), trust.Valid},
 		{"no limit", "lamp", frozen("sjz-status", 1000*time.Hour, false), trust.Valid},
-	})
+	}
 }
 
-func TestPresentation(t *testing.T) {
+func presentationCases() []checkCase {
 	at := func(d time.Duration) func(*world, *scene) {
 		return func(_ *world, s *scene) { s.shownAt = s.moment.Now.Add(d) }
 	}
 	nonce := []byte("nonce-01")
 	wants := only(code.KindPermit, func(k *trust.KindPolicy) { k.NeedNonce = true })
-	runCases(t, []checkCase{
+	return []checkCase{
 		{"now", "permit", nil, trust.Valid},
 		{"15 s old", "permit", at(-15 * time.Second), trust.Valid},
 		{"16 s old", "permit", at(-16 * time.Second), trust.StalePresentation},
@@ -105,16 +104,16 @@ func TestPresentation(t *testing.T) {
 			s.moment.Nonce, s.nonce = nonce, []byte("nonce-02")
 		}, trust.StalePresentation},
 		{"nonce asked for, none shown", "permit", func(_ *world, s *scene) { s.policy = wants }, trust.StalePresentation},
-	})
+	}
 }
 
-func TestPlace(t *testing.T) {
+func placeCases() []checkCase {
 	stand := func(place string) func(*world, *scene) {
 		return func(_ *world, s *scene) {
 			s.moment.Place, _ = cityid.Parse(place)
 		}
 	}
-	runCases(t, []checkCase{
+	return []checkCase{
 		{"a thing in the place", "permit", stand("MA.156.1301.02/GATE.1"), trust.Valid},
 		{"the place itself", "permit", stand("MA.156.1301.02"), trust.Valid},
 		{"below the place", "permit", stand("MA.156.1301.02.9/GATE.1"), trust.Valid},
@@ -123,5 +122,5 @@ func TestPlace(t *testing.T) {
 		{"beside the place", "permit", stand("MA.156.1301.021"), trust.Elsewhere},
 		{"no place", "permit", stand(""), trust.Elsewhere},
 		{"no place, none asked", "lamp", stand(""), trust.Valid},
-	})
+	}
 }

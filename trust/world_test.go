@@ -55,11 +55,37 @@ func newWorld(t testing.TB) *world {
 	w.add(t, w.sjz, "open permit", true, permit("900"))
 	w.sjz.Records.Fill(8)
 	n.Withdraw(w.issuer["withdrawn"], w.record["lamp"].index)
-	for name, s := range map[string]ledger.Status{"all wrong, revoked": ledger.Revoked, "all wrong, suspended": ledger.Suspended, "lamp strange": 77} {
-		n.SetStatus(w.sjz, w.record[name].index, s)
-	}
+	n.SetStatus(w.sjz, w.record["all wrong, revoked"].index, ledger.Revoked)
+	n.SetStatus(w.sjz, w.record["all wrong, suspended"].index, ledger.Suspended)
+	n.SetStatus(w.sjz, w.record["lamp strange"].index, 77)
 	cn.Records.Pad()
+	w.addUnlogged(t)
 	return w
+}
+
+// addUnlogged signs records that no log has yet.
+func (w *world) addUnlogged(t testing.TB) {
+	now := w.Time.Add(time.Minute)
+	for _, r := range []struct {
+		name     string
+		personal bool
+		issued   time.Duration
+	}{
+		{"new", false, -10 * time.Minute},
+		{"new, too old", false, -10*time.Minute - time.Second},
+		{"new, ahead", false, 10 * time.Minute},
+		{"new, too far ahead", false, 10*time.Minute + time.Second},
+		{"new, personal", true, 0},
+		{"new, no time of issue", false, -time.Duration(now.UnixNano())},
+	} {
+		c := lamp("LAMP.007777")
+		c.Issued, c.Salt = now.Add(r.issued).Unix(), make([]byte, 16)
+		body, err := code.EncodeBody(r.personal, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.record[r.name] = record{w.sjz.Records.Size(), body}
+	}
 }
 
 // addFuture logs a key row of an algorithm that no build of today has, at the
