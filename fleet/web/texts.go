@@ -7,7 +7,7 @@ var texts = map[string][2]string{
 	"skip": {"Skip to content", "跳到正文"}, "nav": {"Main", "主导航"},
 	"overview": {"Overview", "总览"}, "gateways": {"Gateways", "网关"}, "findings": {"Findings", "异常记录"},
 	"ingest-on": {"Ingest running", "接收正常"}, "ingest-off": {"No broker", "未连接消息服务器"}, "ingest-store": {"Store fails", "数据库故障"},
-	"live-off": {"Not live: reload the page", "已停止自动更新，请刷新"},
+	"live-off":  {"Not live: reload the page", "已停止自动更新，请刷新"},
 	"theme-day": {"Day", "日间"}, "theme-night": {"Night", "夜间"}, "theme-auto": {"Auto", "自动"}, "theme": {"Colours", "配色"},
 	"language": {"Language", "语言"}, "csv": {"Export CSV", "导出 CSV"}, "as-table": {"As a table", "表格"}, "all-n": {"All %s", "全部 %s"},
 
@@ -40,7 +40,7 @@ var texts = map[string][2]string{
 
 	"last-heard": {"last heard %s", "最近联系 %s"}, "never-heard": {"never heard", "从未联系"}, "n-conditions": {"%d conditions", "%d 项状况"}, "one-condition": {"1 condition", "1 项状况"},
 	"n-last-hour": {"(%d in the last hour)", "（近一小时 %d 次）"},
-	"conditions": {"Conditions", "状况"}, "means": {"What it means", "含义"}, "todo": {"What to do", "如何处理"}, "all-fine": {"No condition stands.", "无异常状况。"},
+	"conditions":  {"Conditions", "状况"}, "means": {"What it means", "含义"}, "todo": {"What to do", "如何处理"}, "all-fine": {"No condition stands.", "无异常状况。"},
 	"verdicts-today": {"Verdicts today", "今日结论"}, "step-15": {"15 min steps", "每 15 分钟"}, "chart-label": {"Accepted above the line, refused and cannot check below, every 15 minutes", "每 15 分钟：线上为通过，线下为拒绝和无法核验"},
 	"time": {"Time", "时间"}, "events": {"Events", "事件"}, "all-events": {"All events", "全部事件"}, "no-gap": {"epoch %s, no gap up to %s", "纪元 %s，至 %s 号无缺号"},
 	"more-wait": {"%s more wait at the gateway", "网关上还有 %s 条待传"}, "number": {"Number", "编号"}, "type": {"Type", "类型"}, "identifier": {"Identifier", "标识"},
@@ -48,7 +48,7 @@ var texts = map[string][2]string{
 	"queue": {"Queue", "待传队列"}, "waiting": {"Events waiting", "待传事件"}, "oldest": {"Oldest waiting", "最久待传"}, "acked": {"Acknowledged up to", "已确认至"}, "wal": {"Write-ahead file", "预写日志"},
 	"evicted": {"Given up since start", "启动后舍弃"}, "said-at": {"said %s ago", "%s前上报"}, "trust": {"Trust", "核验数据"}, "n-logs": {"%d logs", "%d 个账本"}, "age": {"Age", "时龄"}, "behind": {"Behind", "落后"},
 	"behind-note": {"Behind: compared with the largest size that any gateway reports.", "落后：与各网关上报的最大条数相比。"},
-	"reported": {"Reported state", "上报状态"}, "part": {"Part", "项目"}, "firmware": {"Firmware", "固件"}, "config": {"Settings", "配置"}, "desired": {"Desired state", "期望状态版本"}, "place": {"Place", "地点"},
+	"reported":    {"Reported state", "上报状态"}, "part": {"Part", "项目"}, "firmware": {"Firmware", "固件"}, "config": {"Settings", "配置"}, "desired": {"Desired state", "期望状态版本"}, "place": {"Place", "地点"},
 	"camera": {"Camera", "相机"}, "device-health": {"Device", "设备"}, "temp": {"Temperature", "温度"}, "clock": {"Clock", "时钟"}, "clock-synced": {"synchronised", "已同步"}, "clock-unsynced": {"not synchronised", "未同步"},
 	"cert-left": {"Certificate", "证书"}, "days-left": {"%d days left", "剩余 %d 天"}, "uptime": {"Running for", "已运行"},
 	"identity": {"Identity", "身份"}, "key": {"Event key", "事件密钥"}, "births": {"Births", "上线次数"}, "connected-since": {"Connected since", "连接自"}, "off-since": {"Offline since", "离线自"}, "added": {"Enrolled", "登记于"}, "epochs": {"Epochs", "纪元"}, "opened": {"Opened", "开始"},
