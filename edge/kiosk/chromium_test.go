@@ -4,11 +4,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/http/httptest"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,8 +95,13 @@ func browser(t *testing.T) context.Context {
 	if err != nil {
 		t.Skip("chromium is not installed: the page's states are not looked at")
 	}
+	profile, err := os.MkdirTemp("", "citygate-kiosk-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // a browser that is still ending may write there
 	alloc, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-background-networking", true))...)
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(alloc)
@@ -113,9 +119,21 @@ func open(t *testing.T, ctx context.Context, o kiosk.Options, w, h int64) (*kios
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(s.Handler())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(serving, l) }()
 	tab, cancel := chromedp.NewContext(ctx)
-	t.Cleanup(func() { cancel(); srv.CloseClientConnections(); srv.Close() })
+	t.Cleanup(func() {
+		cancel()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 	chromedp.ListenTarget(tab, func(ev any) {
 		switch ev := ev.(type) {
 		case *runtime.EventExceptionThrown:
@@ -129,7 +147,7 @@ func open(t *testing.T, ctx context.Context, o kiosk.Options, w, h int64) (*kios
 	idle(s)
 	err = chromedp.Run(tab, log.Enable(), chromedp.EmulateViewport(w, h),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}),
-		chromedp.Navigate(srv.URL), chromedp.WaitVisible("body.idle"))
+		chromedp.Navigate("http://"+l.Addr().String()+"/"), chromedp.WaitVisible("body.idle"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +155,7 @@ func open(t *testing.T, ctx context.Context, o kiosk.Options, w, h int64) (*kios
 }
 
 // overflow is the script that lists what does not fit: text wider than its box, or a message past its place.
-const overflow = `(() => {
+const overflow = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done((() => {
   const bad = [], seen = e => getComputedStyle(e).display !== 'none' && e.getBoundingClientRect().width > 0;
   if (document.documentElement.scrollWidth > innerWidth) bad.push('the page scrolls sideways');
   for (const e of document.querySelectorAll('h1,.alt,.do,.note,.facts,.top,.controls,.controls button,.privacy,.lens')) {
@@ -148,43 +166,131 @@ const overflow = `(() => {
   const m = document.getElementById('msg'), r = m.getBoundingClientRect();
   for (const e of m.children) if (seen(e) && e.textContent && !e.classList.contains('art') && e.getBoundingClientRect().bottom > r.bottom + 2) bad.push('past the message: ' + (e.id || e.className));
   return bad.join('; ');
-})()`
+})()))))`
+
+// format is a size of window.
+type format struct {
+	name string
+	w, h int64
+}
+
+// formats are the sizes of screens that the page is made for, and a telephone's, on which it must not break. For a
+// test without pictures the large ones are of the same shape and smaller, which the page cannot tell apart.
+func formats() []format {
+	if *screens != "" {
+		return []format{{"portrait", 1080, 1920}, {"landscape", 1280, 800}, {"telephone", 390, 844}}
+	}
+	return []format{{"portrait", 648, 1152}, {"landscape", 640, 400}, {"telephone", 390, 844}}
+}
 
 func TestEveryStateInChromium(t *testing.T) {
 	ctx := browser(t)
-	for _, format := range []struct {
-		name string
-		w, h int64
-	}{{"portrait", 1080, 1920}, {"landscape", 1280, 800}, {"telephone", 390, 844}} {
-		for _, lang := range []string{"zh-CN", "en"} {
-			for _, theme := range []string{"day", "night"} {
-				if theme == "night" && *screens == "" {
-					continue // only the colours differ
+	for _, lang := range []string{"zh-CN", "en"} {
+		for _, theme := range []string{"day", "night"} {
+			if theme == "night" && *screens == "" {
+				continue // only the colours differ
+			}
+			s, tab := open(t, ctx, options(lang, theme), 1080, 1920)
+			for _, sc := range scenes {
+				head := sc.zh
+				if lang == "en" {
+					head = sc.en
 				}
-				s, tab := open(t, ctx, options(lang, theme), format.w, format.h)
-				for _, sc := range scenes {
-					head := sc.zh
-					if lang == "en" {
-						head = sc.en
-					}
+				for _, f := range formats() {
 					sc.show(s)
-					var got, bad string
-					err := chromedp.Run(tab, chromedp.WaitVisible("body."+sc.class),
-						chromedp.Poll(fmt.Sprintf(`document.getElementById('head').textContent === %q`, head), nil),
-						chromedp.Text("#head", &got), chromedp.Evaluate(overflow, &bad))
+					var bad string
+					err := chromedp.Run(tab, chromedp.EmulateViewport(f.w, f.h), chromedp.Poll(shows(sc.class, head), nil),
+						chromedp.Evaluate(overflow, &bad, awaitPromise))
 					if err != nil {
-						t.Fatalf("%s %s %s: %v", format.name, lang, sc.name, err)
+						t.Fatalf("%s %s %s: %v", f.name, lang, sc.name, err)
 					}
 					if bad != "" {
-						t.Errorf("%s %s %s: does not fit: %s", format.name, lang, sc.name, bad)
+						t.Errorf("%s %s %s: does not fit: %s", f.name, lang, sc.name, bad)
 					}
-					picture(t, tab, fmt.Sprintf("%s-%s-%s-%s.png", format.name, lang, theme, sc.name))
-				}
-				if err := chromedp.Cancel(tab); err != nil {
-					t.Fatal(err)
+					picture(t, tab, fmt.Sprintf("%s-%s-%s-%s.png", f.name, lang, theme, sc.name))
 				}
 			}
+			if err := chromedp.Cancel(tab); err != nil {
+				t.Fatal(err)
+			}
 		}
+	}
+}
+
+// shows is the script that is true when the page is in a state and its headline stands there, laid out for its window.
+func shows(class, head string) string {
+	return fmt.Sprintf(`document.body.classList.contains(%q) && document.getElementById('head').textContent === %q`, class, head)
+}
+
+func awaitPromise(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
+
+// skip lets the page believe that time has passed.
+func skip(d time.Duration) chromedp.Action {
+	return chromedp.Evaluate(fmt.Sprintf(`(() => {
+		if (!window.realNow) { window.realNow = performance.now.bind(performance); window.skipped = 0; performance.now = () => realNow() + skipped; }
+		skipped += %d; })()`, d.Milliseconds()), nil)
+}
+
+func TestPageLivesByItself(t *testing.T) {
+	ctx := browser(t)
+	var frozen atomic.Bool
+	o := options("zh-CN", "day")
+	o.Progress = func() time.Time {
+		if frozen.Load() {
+			return time.Now().Add(-time.Minute)
+		}
+		return time.Now()
+	}
+	s, tab := open(t, ctx, o, 1280, 800)
+	run := func(what string, actions ...chromedp.Action) {
+		t.Helper()
+		limit, cancel := context.WithTimeout(tab, 20*time.Second)
+		defer cancel()
+		if err := chromedp.Run(limit, actions...); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	var text string
+	all := chromedp.Evaluate(`document.body.innerText`, &text)
+
+	s.Answer(lamp("valid", kiosk.ClassAccepted))
+	run("an answer is shown", chromedp.Poll(shows("accepted", "有效"), nil), all)
+	if !strings.Contains(text, "LAMP.000421") || !strings.Contains(text, "石家庄市城市管理局") {
+		t.Errorf("facts are not shown: %q", text)
+	}
+	s.Answer(bare("foreign", kiosk.ClassRefused))
+	run("the next code wins at once", chromedp.Poll(shows("refused", "不是城市码"), nil))
+	run("still shown", skip(kiosk.HoldOther-3*time.Second), chromedp.Click("#keep"), skip(10*time.Second), chromedp.Poll(shows("refused", "不是城市码"), nil))
+	idle(s)
+	run("cleared after the hold", skip(20*time.Second), chromedp.Poll(shows("idle", "请出示二维码"), nil), all)
+	if strings.Contains(text, "LAMP") || strings.Contains(text, "管理局") {
+		t.Errorf("something of the last person stays: %q", text)
+	}
+	a := lamp("revoked", kiosk.ClassRefused)
+	a.Lang = "en-GB"
+	s.Answer(a)
+	run("the code's own language", chromedp.Poll(shows("refused", "Code withdrawn"), nil))
+	idle(s)
+	run("and back", skip(9*time.Second), chromedp.Poll(shows("idle", "请出示二维码"), nil))
+	idle(s)
+	run("touched to English", chromedp.Click("#en"), chromedp.Poll(shows("idle", "Show your code"), nil),
+		chromedp.Click("#larger"), chromedp.Poll(`document.body.classList.contains('large')`, nil))
+	run("help", chromedp.Click("#help"), chromedp.Poll(shows("helping", "Help"), nil), all)
+	if !strings.Contains(text, "12345") {
+		t.Errorf("help lacks the number: %q", text)
+	}
+	frozen.Store(true) // no beat any more
+	run("frozen daemon", skip(4600*time.Millisecond), chromedp.Poll(shows("closed", "Out of service"), nil), all)
+	if !strings.Contains(text, "The reader has stopped") {
+		t.Errorf("no reason: %q", text)
+	}
+	frozen.Store(false)
+	idle(s)
+	run("alive again, and back to the kiosk's language", skip(70*time.Second))
+	idle(s)
+	run("idle", chromedp.Poll(`document.getElementById('head').textContent === '请出示二维码' || document.body.classList.contains('closed')`, nil))
+	if err := chromedp.Cancel(tab); err != nil {
+		t.Fatal(err)
 	}
 }
 

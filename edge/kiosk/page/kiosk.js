@@ -226,10 +226,10 @@ $('zh').addEventListener('click', touch(() => { lang = 'zh-CN'; }));
 $('en').addEventListener('click', touch(() => { lang = 'en'; }));
 $('larger').addEventListener('click', touch(() => { large = !large; }));
 $('help').addEventListener('click', touch(() => { help = help ? 0 : performance.now() + HELP; }));
-$('keep').addEventListener('click', touch(() => {
+$('keep').addEventListener('click', () => {
   if (!answer) return;
   until += KEEP; hold = until - performance.now(); sill(hold, hold);
-}));
+});
 addEventListener('contextmenu', e => e.preventDefault());
 addEventListener('resize', () => { shown = ''; render(); });
 
