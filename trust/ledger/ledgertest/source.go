@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"citygate/trust/ledger"
 )
@@ -17,13 +18,20 @@ type Source struct {
 	fault func(log, resource string, b []byte) ([]byte, error)
 	reads map[string]int // by log/resource
 	// logs replaces logs of the nation by others with the same short name.
-	logs      map[string]*Log
+	logs      map[string]server
 	rotations [][]byte
+}
+
+// server is a log that can be served.
+type server interface {
+	Checkpoint(at time.Time) []byte
+	Tile(level int, n uint64, width int) ([]byte, error)
+	Bundle(n uint64, width int) ([]byte, error)
 }
 
 // NewSource returns a mirror of the nation's logs, which follows their growth.
 func NewSource(n *Nation) *Source {
-	return &Source{n: n, reads: map[string]int{}, logs: map[string]*Log{}}
+	return &Source{n: n, reads: map[string]int{}, logs: map[string]server{}}
 }
 
 // SetFault sets what happens to each answer; nil answers truly.
@@ -38,6 +46,13 @@ func (s *Source) Replace(l *Log) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.logs[l.Short] = l
+}
+
+// ReplaceBig serves b instead of the nation's log of that short name.
+func (s *Source) ReplaceBig(b *Big) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.logs[b.Short] = b
 }
 
 // AddRotation adds the last checkpoint under a root policy that has ended.
@@ -64,22 +79,22 @@ func (s *Source) Reads(log, resource string) int {
 
 // Checkpoint returns the log's newest checkpoint at the nation's time.
 func (s *Source) Checkpoint(ctx context.Context, log string) ([]byte, error) {
-	return s.answer(ctx, log, ledger.CheckpointPath, func(l *Log) ([]byte, error) { return l.Checkpoint(s.n.Time), nil })
+	return s.answer(ctx, log, ledger.CheckpointPath, func(l server) ([]byte, error) { return l.Checkpoint(s.n.Time), nil })
 }
 
 // Tile returns width hashes of a tile.
 func (s *Source) Tile(ctx context.Context, log string, level int, n uint64, width int) ([]byte, error) {
-	return s.answer(ctx, log, ledger.TilePath(level, n, width), func(l *Log) ([]byte, error) { return l.Tile(level, n, width) })
+	return s.answer(ctx, log, ledger.TilePath(level, n, width), func(l server) ([]byte, error) { return l.Tile(level, n, width) })
 }
 
 // Entries returns width entries of a bundle.
 func (s *Source) Entries(ctx context.Context, log string, n uint64, width int) ([]byte, error) {
-	return s.answer(ctx, log, ledger.EntriesPath(n, width), func(l *Log) ([]byte, error) { return l.Bundle(n, width) })
+	return s.answer(ctx, log, ledger.EntriesPath(n, width), func(l server) ([]byte, error) { return l.Bundle(n, width) })
 }
 
 // Rotation returns the last checkpoint under the n-th root policy.
 func (s *Source) Rotation(ctx context.Context, n int) ([]byte, error) {
-	return s.answer(ctx, ledger.DirectoryLog, ledger.RotationPath(n), func(*Log) ([]byte, error) {
+	return s.answer(ctx, ledger.DirectoryLog, ledger.RotationPath(n), func(server) ([]byte, error) {
 		if n >= len(s.rotations) {
 			return nil, fmt.Errorf("no rotation %d", n)
 		}
@@ -88,7 +103,7 @@ func (s *Source) Rotation(ctx context.Context, n int) ([]byte, error) {
 }
 
 // answer finds the log, counts the read and lets the fault act.
-func (s *Source) answer(ctx context.Context, short, resource string, read func(*Log) ([]byte, error)) ([]byte, error) {
+func (s *Source) answer(ctx context.Context, short, resource string, read func(server) ([]byte, error)) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
