@@ -161,6 +161,12 @@ func TestCorpus(t *testing.T) {
 		{"zxing/qrcode-4", scanner.QR, [4]int{}},
 		{"zxing/qrcode-5", scanner.QR, [4]int{}},
 		{"zxing/qrcode-6", scanner.QR, [4]int{}},
+		{"zxing/datamatrix-1", scanner.DataMatrix, [4]int{}},
+		{"zxing/datamatrix-2", scanner.DataMatrix, [4]int{}},
+		{"zxing/datamatrix-3", scanner.DataMatrix, [4]int{}},
+		{"zxing/inverted", scanner.DataMatrix, [4]int{}},
+		{"zxing/falsepositives", scanner.DataMatrix, [4]int{}},
+		{"zxing/falsepositives-2", scanner.DataMatrix, [4]int{}},
 		{"zxing/falsepositives", scanner.QR, [4]int{}},
 		{"zxing/falsepositives-2", scanner.QR, [4]int{}},
 	} {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/aztec"
-	"github.com/makiuchi-d/gozxing/datamatrix"
 )
 
 // This file implements reading through gozxing, for the symbologies that have no reader of our own.
@@ -17,11 +16,6 @@ func (s *Scanner) scanLibrary(f Frame) {
 	for _, inverted := range []bool{false, true} {
 		if inverted {
 			src = src.inverted()
-		}
-		if s.formats.Has(DataMatrix) {
-			s.readWith(src, DataMatrix, func(b *gozxing.BinaryBitmap, h hints) ([]*gozxing.Result, error) {
-				return one(datamatrix.NewDataMatrixReader().Decode(b, h))
-			})
 		}
 		if s.formats.Has(Aztec) {
 			s.readWith(src, Aztec, func(b *gozxing.BinaryBitmap, h hints) ([]*gozxing.Result, error) {

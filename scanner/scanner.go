@@ -5,6 +5,7 @@
 package scanner
 
 import (
+	"citygate/scanner/datamatrix"
 	"citygate/scanner/luma"
 	"citygate/scanner/qr"
 )
@@ -59,6 +60,7 @@ type Scanner struct {
 	look    luma.Look
 	finders luma.Finders
 	qr      *qr.Reader
+	matrix  *datamatrix.Reader
 }
 
 // New returns a Scanner for the given options.
@@ -76,6 +78,9 @@ func New(o Options) *Scanner {
 	if s.formats.Has(QR) {
 		s.qr = qr.NewReader()
 	}
+	if s.formats.Has(DataMatrix) {
+		s.matrix = datamatrix.NewReader()
+	}
 	return s
 }
 
@@ -90,7 +95,7 @@ func (s *Scanner) Scan(f Frame) []Symbol {
 	if len(s.found) == 0 && f.Width*f.Height <= zoomArea {
 		s.scanAt(m, 3)
 	}
-	if s.formats.Has(DataMatrix) || s.formats.Has(Aztec) {
+	if s.formats.Has(Aztec) {
 		s.scanLibrary(f)
 	}
 	return s.found
@@ -104,6 +109,12 @@ func (s *Scanner) scanAt(m luma.Image, zoom int) {
 	s.look.At(m, zoom, s.formats.Has(Aztec))
 	if s.qr != nil {
 		s.scanQR()
+	}
+	if s.matrix != nil {
+		s.matrix.Work = s.work
+		for _, f := range s.matrix.Read(&s.look) {
+			s.add(Symbol{Format: DataMatrix, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
+		}
 	}
 }
 
