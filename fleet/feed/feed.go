@@ -190,7 +190,7 @@ func (f *Feed) step(ctx context.Context, name string, l *logState) error {
 	if err != nil {
 		return err
 	}
-	if bytes.Equal(raw, l.checkpoint) {
+	if l.checkpoint != nil && bytes.Equal(raw, l.checkpoint) {
 		return nil
 	}
 	end := bytes.Index(raw, []byte("\n\n"))
