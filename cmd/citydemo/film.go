@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"image/jpeg"
 	"math"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -18,11 +22,12 @@ import (
 
 // The film's format. Each code is held for a while, as a citizen holds it, and between two codes the street is empty.
 const (
-	filmWidth, filmHeight = 1280, 720
-	filmRate              = 12 // frames/s
+	filmWidth, filmHeight = 960, 540
+	filmRate              = 10 // frames/s
 	filmQuality           = 80 // of its JPEG frames
 	filmGap               = 800 * time.Millisecond
 	filmSeed              = 1301
+	reelVersion           = 1 // counts up when the drawing changes
 )
 
 // exhibit is one code that is shown to the camera, and what a right gateway answers.
@@ -53,11 +58,35 @@ var looks = [...]look{
 	{Phone: true, Rotate: 9, Blur: 0.7, Noise: 5},
 }
 
-// writeFilm draws all exhibits, one after the other, each for hold, and writes them as an MJPG AVI. progress is told
-// the share that is done.
-func writeFilm(path string, exhibits []exhibit, hold time.Duration, progress func(done float64)) error {
-	held, gap := frames(hold), frames(filmGap)
-	f, err := os.Create(path)
+// writeFilm writes the reels of all exhibits, one after the other, as an MJPG AVI. Reels that an earlier start has drawn
+// are taken from the folder reels. progress is told how many are done.
+func writeFilm(path, reels string, exhibits []exhibit, hold time.Duration, progress func(done, of int)) error {
+	all := make([][][]byte, len(exhibits))
+	for i, e := range exhibits {
+		r, err := reel(reels, i, e, frames(hold))
+		if err != nil {
+			return fmt.Errorf("draw %s: %w", e.Name, err)
+		}
+		all[i] = r
+		progress(i+1, len(exhibits))
+	}
+	return writeAVI(path, func(write func([]byte) error) error {
+		for _, r := range all {
+			for n := range frames(hold) + frames(filmGap) {
+				// The empty street behind a reel's last code stands still until the next one.
+				if err := write(r[min(n, len(r)-1)]); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// writeAVI writes a film whose frames each gives, under another name first, so that a gateway that waits for it never
+// sees a half.
+func writeAVI(path string, each func(write func([]byte) error) error) error {
+	f, err := os.Create(path + ".part")
 	if err != nil {
 		return fmt.Errorf("write film: %w", err)
 	}
@@ -66,27 +95,59 @@ func writeFilm(path string, exhibits []exhibit, hold time.Duration, progress fun
 	if err != nil {
 		return fmt.Errorf("write film: %w", err)
 	}
-	for i, e := range exhibits {
-		m, err := qrcode.Encode(e.Text, qrcode.M)
-		if err != nil {
-			return fmt.Errorf("draw %s: %w", e.Name, err)
-		}
-		// The empty street is drawn once and stands still until the next code.
-		shots, err := drawShots(held+1, func(n int) scene.Scene { return shot(i, n, held, e, m) })
-		if err != nil {
-			return fmt.Errorf("draw %s: %w", e.Name, err)
-		}
-		for n := range held + gap {
-			if err := w.WriteJPEG(shots[min(n, held)]); err != nil {
-				return fmt.Errorf("write film: %w", err)
-			}
-		}
-		progress(float64(i+1) / float64(len(exhibits)))
-	}
-	if err := w.Close(); err != nil {
+	if err := errors.Join(each(w.WriteJPEG), w.Close(), f.Sync()); err != nil {
 		return fmt.Errorf("write film: %w", err)
 	}
-	return f.Sync()
+	return os.Rename(path+".part", path)
+}
+
+// reel gives the JPEG frames of exhibit i, held frames with the code and one of the empty street, and keeps them in the
+// folder under a name that says all they depend on.
+func reel(folder string, i int, e exhibit, held int) ([][]byte, error) {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %dx%d %d %d %d %v %q", reelVersion, filmWidth, filmHeight, filmRate, i, held, e.Look, e.Text))
+	file := filepath.Join(folder, hex.EncodeToString(sum[:12])+".avi")
+	if r, err := readReel(file); err == nil && len(r) == held+1 {
+		return r, nil
+	}
+	m, err := qrcode.Encode(e.Text, qrcode.M)
+	if err != nil {
+		return nil, err
+	}
+	shots, err := drawShots(held+1, func(n int) scene.Scene { return shot(i, n, held, e, m) })
+	if err != nil {
+		return nil, err
+	}
+	return shots, writeAVI(file, func(write func([]byte) error) error {
+		for _, s := range shots {
+			if err := write(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func readReel(file string) ([][]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	r, err := avi.NewReader(f, st.Size())
+	if err != nil {
+		return nil, err
+	}
+	shots := make([][]byte, r.Info().Frames)
+	for i := range shots {
+		if shots[i], err = r.JPEG(i, nil); err != nil {
+			return nil, err
+		}
+	}
+	return shots, nil
 }
 
 // drawShots draws n frames on all cores and compresses them.
@@ -127,8 +188,8 @@ func shot(i, n, held int, e exhibit, m qrcode.Matrix) scene.Scene {
 	}
 	code := scene.Code{
 		Matrix:   scene.NewMatrix(m.Size(), m.Size(), m.At),
-		Module:   math.Min(6.5, 500/float64(m.Size()+8)),
-		Center:   scene.Point{X: filmWidth/2 + 110*math.Sin(2*t+float64(i)), Y: filmHeight/2 + 24*math.Cos(3*t)},
+		Module:   math.Min(5.5, 430/float64(m.Size()+8)),
+		Center:   scene.Point{X: filmWidth/2 + 90*math.Sin(2*t+float64(i)), Y: filmHeight/2 + 14*math.Cos(3*t)},
 		Rotate:   e.Look.Rotate + 3*math.Sin(2*math.Pi*t),
 		Tilt:     e.Look.Tilt,
 		TiltAxis: 70,
@@ -140,7 +201,7 @@ func shot(i, n, held int, e exhibit, m qrcode.Matrix) scene.Scene {
 		code.Dark, code.Light = scene.Gray(12), scene.Gray(245)
 	}
 	if e.Look.Glare > 0 {
-		s.Glare = []scene.Glare{{At: scene.Point{X: code.Center.X + 120, Y: code.Center.Y - 90}, Radius: 90, Level: e.Look.Glare}}
+		s.Glare = []scene.Glare{{At: scene.Point{X: code.Center.X + 90, Y: code.Center.Y - 70}, Radius: 70, Level: e.Look.Glare}}
 	}
 	s.Codes = []scene.Code{code}
 	return s
