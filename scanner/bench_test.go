@@ -84,3 +84,7 @@ func BenchmarkEmpty720pQR(b *testing.B) {
 }
 
 func BenchmarkEmpty1080pAll(b *testing.B) { benchmarkEmpty(b, 0, 1920, 1080) }
+
+func BenchmarkEmpty1080pDataMatrix(b *testing.B) {
+	benchmarkEmpty(b, scanner.FormatSet(scanner.DataMatrix), 1920, 1080)
+}

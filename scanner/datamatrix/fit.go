@@ -93,6 +93,9 @@ func (r *Reader) agreement(p *place, light bool) float64 {
 	}
 	r.Work -= int(3.5 * (cols + rows))
 	a, b := top.correlation(light), right.correlation(light)
+	if a < 0 || b < 0 {
+		return 0
+	}
 	return (2*a + 2*b + bottom.correlation(light) + left.correlation(light)) / 6
 }
 
@@ -104,6 +107,9 @@ const (
 
 // fit finds the best size and corners for a quadrilateral.
 func (r *Reader) fit(q luma.Quad, light bool) (best place, ok bool) {
+	if !r.alternates(q[0], q[1], q[3], light) || !r.alternates(q[2], q[1], q[3], light) {
+		return best, false
+	}
 	var list [shortlist]place
 	width, height := q[1].Sub(q[0]).Len()+q[2].Sub(q[3]).Len(), q[3].Sub(q[0]).Len()+q[2].Sub(q[1]).Len()
 	aspect := width / height
@@ -136,6 +142,42 @@ func (r *Reader) fit(q luma.Quad, light bool) (best place, ok bool) {
 	}
 	return best, best.score >= goodScore
 }
+
+// alternates reports whether the side from a to b changes often between dark and light somewhere near its edge, as a timing pattern does in all sizes. The
+// symbol lies on the side of other.
+func (r *Reader) alternates(a, b, other luma.Point, light bool) bool {
+	d := b.Sub(a)
+	in := other.Sub(a)
+	if math.Abs(d.Cross(in)) < 0.05*d.Len()*in.Len() { // other is on the line: take the far end's direction
+		in = other.Sub(b)
+	}
+	normal := luma.Point{X: -d.Y, Y: d.X}
+	if normal.Dot(in) < 0 {
+		normal = normal.Mul(-1)
+	}
+	l, scale := r.levelFor(min(d.Len(), in.Len()) / 16)
+	n := min(int(d.Len()/scale), 600)
+	for _, depth := range [...]float64{0.015, 0.035, 0.06} {
+		shift := normal.Mul(depth * in.Len() / normal.Len())
+		changes, last := 0, false
+		for i := range n {
+			p := a.Add(d.Mul((float64(i) + 0.5) / float64(n))).Add(shift).Mul(1 / scale)
+			dark := l.At(p.X, p.Y) < r.middle
+			if i > 0 && dark != last {
+				changes++
+			}
+			last = dark
+		}
+		r.Work -= n
+		if changes >= minChanges {
+			return true
+		}
+	}
+	return false
+}
+
+// minChanges is the least number of changes along an alternating side; the shortest has eight modules.
+const minChanges = 5
 
 // minModule is the least size of a module in pixels.
 const minModule = 1.2

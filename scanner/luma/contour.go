@@ -14,6 +14,7 @@ type Outlines struct {
 	// Work is how many steps may still be made; it goes down.
 	Work int
 
+	dark   []uint64 // bit for each pixel, with a border of light: dark, or the other way round
 	seen   []uint64 // bit for each pixel: the crack at its left side was followed already
 	stride int      // words to a row
 	path   []lattice
@@ -36,48 +37,25 @@ func (p *Piece) Dir() (Point, float64) {
 
 const (
 	outlineStep = 5     // rows between those on which outlines are started
-	minOutline  = 40    // lattice steps of an outline worth a look
-	maxOutline  = 16000 // and at most
+	minOutline  = 20    // pixels that the larger side of an outline worth a look has at least; the smaller has half of it
+	maxOutline  = 16000 // lattice steps of an outline
 	straight    = 1.25  // pixels that a straight piece may be off its outline
 )
-
-// dark reports whether the pixel is dark; there is nothing dark outside.
-func (l *Level) dark(x, y int32) bool {
-	if uint32(x) >= uint32(l.W) || uint32(y) >= uint32(l.H) {
-		return false
-	}
-	return l.Pix[int(y)*l.Stride+int(x)] < l.Thresholds.T[int(y)/Block*l.Thresholds.Stride+int(x)/Block]
-}
 
 // Each follows the outlines of dark areas, or of light ones, and calls visit with the straight pieces of each, in order around the area. The pieces
 // are valid during the call.
 func (o *Outlines) Each(l *Level, light bool, visit func([]Piece)) {
-	o.stride = (l.W + 63) / 64
-	if n := o.stride * l.H; cap(o.seen) < n {
-		o.seen = make([]uint64, n)
-	}
-	o.seen = o.seen[:o.stride*l.H]
-	clear(o.seen)
+	o.paint(l, light)
 	for y := outlineStep / 2; y < l.H && o.Work > 0; y += outlineStep {
-		row, t := l.Row(y), l.Thresholds.T[y/Block*l.Thresholds.Stride:]
-		var last uint64
-		if light {
-			last = 1 // outside counts as light, and is no area
-		}
-		for b := 0; b*64 < l.W; b++ {
-			words := binary.LittleEndian.Uint64(t[b*8:])
-			m := darkBits(row[b*64:], words)
-			if light {
-				m = ^m
+		row := o.dark[(y+1)*o.stride:][:o.stride]
+		for b := range row {
+			last := uint64(0)
+			if b > 0 {
+				last = row[b-1] >> 63
 			}
-			starts := m &^ (m<<1 | last)
-			last = m >> 63
-			for ; starts != 0; starts &= starts - 1 {
-				x := b*64 + bits.TrailingZeros64(starts)
-				if x >= l.W || o.seen[y*o.stride+x/64]>>(x%64)&1 == 1 {
-					continue
-				}
-				if o.follow(l, int32(x), int32(y), light) {
+			for starts := row[b] &^ (row[b]<<1 | last); starts != 0; starts &= starts - 1 {
+				x, k := b*64+bits.TrailingZeros64(starts), (y+1)*o.stride+b
+				if o.seen[k]&(starts&-starts) == 0 && o.follow(int32(x), int32(y+1)) {
 					visit(o.straighten())
 				}
 			}
@@ -85,16 +63,54 @@ func (o *Outlines) Each(l *Level, light bool, visit func([]Piece)) {
 	}
 }
 
-// follow walks around the area whose left crack is at pixel (x, y), upwards first, the area on the right hand. It reports whether the outline is
-// closed and long enough.
-func (o *Outlines) follow(l *Level, x, y int32, light bool) bool {
+// paint sets the bits of the areas. Column 0, row 0 and what lies behind the last ones are no area, so that no outline leaves the bits.
+func (o *Outlines) paint(l *Level, light bool) {
+	o.stride = (l.W+1)/64 + 1
+	n := o.stride * (l.H + 2)
+	if cap(o.dark) < n {
+		o.dark, o.seen = make([]uint64, n), make([]uint64, n)
+	}
+	o.dark, o.seen = o.dark[:n], o.seen[:n]
+	clear(o.dark[:o.stride])
+	clear(o.dark[n-o.stride:])
+	clear(o.seen)
+	for y := range l.H {
+		row, t := l.Row(y), l.Thresholds.T[y/Block*l.Thresholds.Stride:]
+		out := o.dark[(y+1)*o.stride:][:o.stride]
+		var carry uint64
+		for b := range out {
+			var m uint64
+			if b*64 < l.W {
+				if words := binary.LittleEndian.Uint64(t[b*8:]); words != 0 {
+					m = darkBits(row[b*64:], words)
+				}
+				if light {
+					m = ^m
+				}
+				if left := l.W - b*64; left < 64 {
+					m &= 1<<left - 1
+				}
+			}
+			out[b], carry = m<<1|carry, m>>63
+		}
+	}
+}
+
+func (o *Outlines) area(x, y int32) bool {
+	return o.dark[int(y)*o.stride+int(x>>6)]>>(x&63)&1 == 1
+}
+
+// follow walks around the area whose left crack is at pixel (x, y) of the bits, upwards first, the area on the right hand. It reports whether the outline
+// is closed and long enough. Its path is in pixels of the level.
+func (o *Outlines) follow(x, y int32) bool {
 	o.path = o.path[:0]
 	startX, startY := x, y+1
 	px, py, dx, dy := startX, startY, int32(0), int32(-1)
+	minX, maxX, minY, maxY := px, px, py, py
 	for {
-		o.path = append(o.path, lattice{px, py})
+		o.path = append(o.path, lattice{px - 1, py - 1})
 		if dy < 0 { // the crack passed is the left one of the pixel at the right hand
-			o.seen[int(py-1)*o.stride+int(px)/64] |= 1 << (px % 64)
+			o.seen[int(py-1)*o.stride+int(px>>6)] |= 1 << (px & 63)
 		}
 		px, py = px+dx, py+dy
 		if len(o.path) >= maxOutline {
@@ -105,9 +121,10 @@ func (o *Outlines) follow(l *Level, x, y int32, light bool) bool {
 		rx, ry := px+(dx-dy-1)/2, py+(dy+dx-1)/2
 		lx, ly := px+(dx+dy-1)/2, py+(dy-dx-1)/2
 		switch {
-		case !l.area(rx, ry, light):
+		case !o.area(rx, ry):
 			dx, dy = -dy, dx // right
-		case l.area(lx, ly, light):
+			minX, maxX, minY, maxY = min(minX, px), max(maxX, px), min(minY, py), max(maxY, py)
+		case o.area(lx, ly):
 			dx, dy = dy, -dx // left
 		}
 		if px == startX && py == startY && dy < 0 {
@@ -115,14 +132,7 @@ func (o *Outlines) follow(l *Level, x, y int32, light bool) bool {
 		}
 	}
 	o.Work -= len(o.path)
-	return len(o.path) >= minOutline
-}
-
-func (l *Level) area(x, y int32, light bool) bool {
-	if uint32(x) >= uint32(l.W) || uint32(y) >= uint32(l.H) {
-		return false
-	}
-	return l.dark(x, y) != light
+	return max(maxX-minX, maxY-minY) >= minOutline && min(maxX-minX, maxY-minY) >= minOutline/2
 }
 
 // straighten cuts the path into straight pieces (Ramer, Douglas and Peucker), started at two points far apart, and fits a line to each piece.
