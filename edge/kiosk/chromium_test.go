@@ -155,7 +155,7 @@ func open(t *testing.T, ctx context.Context, o kiosk.Options, w, h int64) (*kios
 }
 
 // overflow is the script that lists what does not fit: text wider than its box, or a message past its place.
-const overflow = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done((() => {
+const overflow = `(() => {
   const bad = [], seen = e => getComputedStyle(e).display !== 'none' && e.getBoundingClientRect().width > 0;
   if (document.documentElement.scrollWidth > innerWidth) bad.push('the page scrolls sideways');
   for (const e of document.querySelectorAll('h1,.alt,.do,.note,.facts,.top,.controls,.controls button,.privacy,.lens')) {
@@ -166,7 +166,19 @@ const overflow = `new Promise(done => requestAnimationFrame(() => requestAnimati
   const m = document.getElementById('msg'), r = m.getBoundingClientRect();
   for (const e of m.children) if (seen(e) && e.textContent && !e.classList.contains('art') && e.getBoundingClientRect().bottom > r.bottom + 2) bad.push('past the message: ' + (e.id || e.className));
   return bad.join('; ');
-})()))))`
+})()`
+
+// fits is the script that waits until the page shows a state in a window of that size, and then lists what does not fit.
+func fits(class, head string, f format) string {
+	return fmt.Sprintf(`new Promise((done, fail) => {
+  const end = Date.now() + 10000, look = () => {
+    if (innerWidth === %d && innerHeight === %d && %s) done(%s);
+    else if (Date.now() > end) fail(new Error('it shows ' + document.body.className + ' ' + document.getElementById('head').textContent));
+    else setTimeout(look, 5);
+  };
+  look();
+})`, f.w, f.h, shows(class, head), overflow)
+}
 
 // format is a size of window.
 type format struct {
@@ -191,17 +203,21 @@ func TestEveryStateInChromium(t *testing.T) {
 				continue // only the colours differ
 			}
 			s, tab := open(t, ctx, options(lang, theme), 1080, 1920)
-			for _, sc := range scenes {
-				head := sc.zh
-				if lang == "en" {
-					head = sc.en
+			for _, f := range formats() {
+				if err := chromedp.Run(tab, chromedp.EmulateViewport(f.w, f.h)); err != nil {
+					t.Fatal(err)
 				}
-				for _, f := range formats() {
+				for _, sc := range scenes {
+					head := sc.zh
+					if lang == "en" {
+						head = sc.en
+					}
+					if err := chromedp.Run(tab, skip(kiosk.HoldOther)); err != nil { // the answer before is over
+						t.Fatal(err)
+					}
 					sc.show(s)
 					var bad string
-					err := chromedp.Run(tab, chromedp.EmulateViewport(f.w, f.h), chromedp.Poll(shows(sc.class, head), nil),
-						chromedp.Evaluate(overflow, &bad, awaitPromise))
-					if err != nil {
+					if err := chromedp.Run(tab, chromedp.Evaluate(fits(sc.class, head, f), &bad, awaitPromise)); err != nil {
 						t.Fatalf("%s %s %s: %v", f.name, lang, sc.name, err)
 					}
 					if bad != "" {
