@@ -59,6 +59,9 @@ type commands struct {
 	Restore restoreCmd `cmd:"" help:"End a record's suspension."`
 	Publish publishCmd `cmd:"" help:"Have all logs cosigned anew, once or again and again."`
 
+	Mirror            mirrorCmd            `cmd:"" help:"Keep a verified copy of other registries' logs."`
+	RestoreFromMirror restoreFromMirrorCmd `cmd:"" help:"Rebuild a registry's logs and books from a copy of its logs."`
+
 	Serve   serveCmd   `cmd:"" help:"Serve the published logs over HTTP."`
 	Keygen  keygenCmd  `cmd:"" help:"Make a witness key. Prints its verifier key."`
 	Witness witnessCmd `cmd:"" help:"Cosign the checkpoints of logs that only grow (C2SP tlog-witness)."`
