@@ -64,6 +64,7 @@ function draw(v) {
   facts(v.answer);
   chrome(v);
   if (state.outline) outline(state.outline);
+  else $('phone').style.transform = '';
   $('art').setAttribute('preserveAspectRatio', innerWidth > innerHeight ? 'xMaxYMax meet' : 'xMaxYMax slice');
   fit(Boolean(v.answer));
 }
@@ -104,7 +105,8 @@ function fit(full) {
   const cs = getComputedStyle(msg), box = msg.clientWidth - parseFloat(cs.paddingLeft) - parseFloat(cs.paddingRight);
   const max = (zh ? wide ? full ? 220 : 112 : full ? 400 : 156 : wide ? full ? 176 : 104 : full ? 208 : 150) * u;
   const lines = zh ? 1 : full || wide ? 2 : 1, floor = (wide ? 60 : 96) * u;
-  const over = () => full && msg.lastElementChild.getBoundingClientRect().bottom - 1 > msg.getBoundingClientRect().bottom - parseFloat(cs.paddingBottom)
+  const last = [...msg.children].filter(e => e.textContent.trim() && !e.classList.contains('art')).pop();
+  const over = () => full && last.getBoundingClientRect().bottom - 1 > msg.getBoundingClientRect().bottom - parseFloat(cs.paddingBottom)
     || msg.scrollHeight > msg.clientHeight + 1;
   d.style.fontSize = '';
   let s = zh ? Math.min(max, box / h.textContent.length) : max;
