@@ -59,7 +59,7 @@ var (
 type Options struct {
 	Loop bool // begin a file again at its end
 	Pace bool // give a file's frames at the file's own rate; pictures at Rate
-	Pure bool // use no OpenCV where pure Go can read the source
+	Pure bool // use no OpenCV where pure Go can read the source (nogocv builds never do)
 
 	Width, Height int     // asked of a device; 0 means its own choice
 	Rate          float64 // frames a second: asked of a device, and the pace of pictures; 0 means its own choice, and 10

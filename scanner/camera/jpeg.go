@@ -4,12 +4,42 @@ package camera
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
 
+	"citygate/internal/jpegluma"
 	"citygate/scanner"
 )
+
+// decoder decodes the JPEG pictures of one stream to luma.
+type decoder interface {
+	decode(b []byte, f *scanner.Frame) error
+}
+
+// lumaDecoder is the decoder in pure Go. Its zero value is ready.
+type lumaDecoder struct{ luma jpegluma.Decoder }
+
+// decode puts a picture's luma into f. What the quick decoder is not for goes
+// to the whole one.
+func (d *lumaDecoder) decode(b []byte, f *scanner.Frame) error {
+	d.luma.Limit = MaxFramePixels
+	p, err := d.luma.Decode(b, f.Pix)
+	switch {
+	case errors.Is(err, jpegluma.ErrUnsupported):
+		return goJPEG(b, f)
+	case errors.Is(err, jpegluma.ErrTooLarge):
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	if err := fits(p.Width, p.Height, MaxFramePixels); err != nil {
+		return err
+	}
+	*f = scanner.Frame{Pix: p.Pix, Stride: p.Stride, Width: p.Width, Height: p.Height}
+	return nil
+}
 
 // goJPEG decodes a picture to luma with Go's own decoder.
 func goJPEG(b []byte, f *scanner.Frame) error {

@@ -39,12 +39,12 @@ type mjpeg struct {
 	begun    bool   // the boundary before the next part has been read
 	buf      []byte
 	bad      int
-	pic      pictureDecoder
+	pic      decoder
 }
 
 // newMJPEG reads a stream from body, which cancel interrupts.
-func newMJPEG(name, boundary string, body io.ReadCloser, cancel context.CancelFunc) *mjpeg {
-	return &mjpeg{name: name, body: body, cancel: cancel, r: bufio.NewReaderSize(body, 1<<16),
+func newMJPEG(name, boundary string, body io.ReadCloser, cancel context.CancelFunc, pic decoder) *mjpeg {
+	return &mjpeg{name: name, body: body, cancel: cancel, pic: pic, r: bufio.NewReaderSize(body, 1<<16),
 		boundary: []byte("--" + strings.TrimPrefix(boundary, "--"))}
 }
 
@@ -69,7 +69,7 @@ func openHTTP(ctx context.Context, address string, o Options) (source, error) {
 	case resp.StatusCode != http.StatusOK:
 		err = fmt.Errorf("%w: the server answers %s", ErrNoDevice, resp.Status)
 	case kind == "multipart/x-mixed-replace" && params["boundary"] != "":
-		return newMJPEG(redact(address), params["boundary"], resp.Body, cancel), nil
+		return newMJPEG(redact(address), params["boundary"], resp.Body, cancel, newDecoder(o)), nil
 	case kind == "text/html" || kind == "application/json" || kind == "text/plain":
 		err = fmt.Errorf("%w: the server sends %s and no video", ErrUnsupported, kind)
 	}

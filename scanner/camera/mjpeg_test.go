@@ -68,9 +68,9 @@ func TestStreamDialects(t *testing.T) {
 				fmt.Fprint(w, c.stream)
 				hold()
 			})
-			cam := open(t, url, camera.Options{Stall: time.Minute})
-			if f := next(t, cam); number(f) != 7 {
-				t.Errorf("picture %d", number(f))
+			cam, pure := open(t, url, camera.Options{Stall: time.Minute}), open(t, url, camera.Options{Stall: time.Minute, Pure: true})
+			if f, g := next(t, cam), next(t, pure); number(f) != 7 || number(g) != 7 {
+				t.Errorf("pictures %d and %d", number(f), number(g))
 			}
 			if i := cam.Info(); !i.Live || i.Kind != "stream" || i.Reader != "go" {
 				t.Errorf("info %+v", i)

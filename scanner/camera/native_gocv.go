@@ -30,7 +30,7 @@ type capture struct {
 	uyvy  bool     // luma is the second byte of each pair
 	about Info
 	bad   int
-	pic   pictureDecoder
+	pic   turboDecoder
 }
 
 // Device buffers: one that is filled and one that is read. More would only
@@ -224,11 +224,18 @@ func copyMat(m *gocv.Mat, rows int, f *scanner.Frame) error {
 	return nil
 }
 
-// pictureDecoder decodes JPEG pictures of streams: only the luma, by
-// libjpeg-turbo.
-type pictureDecoder struct{}
+// turboDecoder decodes JPEG pictures with libjpeg-turbo, only their luma.
+type turboDecoder struct{}
 
-func (pictureDecoder) decode(b []byte, f *scanner.Frame) error {
+// newDecoder returns the build's decoder, or that in pure Go if asked to.
+func newDecoder(o Options) decoder {
+	if o.Pure {
+		return new(lumaDecoder)
+	}
+	return turboDecoder{}
+}
+
+func (turboDecoder) decode(b []byte, f *scanner.Frame) error {
 	b, err := wholeJPEG(b)
 	if err != nil {
 		return err

@@ -7,8 +7,6 @@ package camera
 import (
 	"context"
 	"fmt"
-
-	"citygate/scanner"
 )
 
 const hasNative = false
@@ -17,7 +15,5 @@ func openNative(_ context.Context, n native, _ Options) (source, error) {
 	return nil, fmt.Errorf("%w: a %s needs OpenCV, and this is a nogocv build", ErrUnsupported, n.kind)
 }
 
-// pictureDecoder decodes JPEG pictures of streams.
-type pictureDecoder struct{}
-
-func (pictureDecoder) decode(b []byte, f *scanner.Frame) error { return goJPEG(b, f) }
+// newDecoder returns the build's decoder.
+func newDecoder(Options) decoder { return new(lumaDecoder) }

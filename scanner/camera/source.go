@@ -58,7 +58,7 @@ func openPath(ctx context.Context, path string, o Options) (source, error) {
 		return openPictures([]string{path}, path, o)
 	}
 	if o.Pure || !hasNative {
-		return openAVI(path)
+		return openAVI(path, o)
 	}
 	return openNative(ctx, native{kind: "video", address: path}, o)
 }

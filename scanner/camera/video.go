@@ -23,10 +23,10 @@ type film struct {
 	bad    int
 	buf    []byte
 	name   string
-	pic    pictureDecoder
+	pic    decoder
 }
 
-func openAVI(path string) (source, error) {
+func openAVI(path string, o Options) (source, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func openAVI(path string) (source, error) {
 			i := r.Info()
 			err = fits(i.Width, i.Height, MaxFramePixels)
 			if err == nil {
-				return &film{file: f, reader: r, name: path}, nil
+				return &film{file: f, reader: r, name: path, pic: newDecoder(o)}, nil
 			}
 		}
 	}
