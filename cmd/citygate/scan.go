@@ -13,6 +13,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -125,6 +126,8 @@ func scanHint(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return " (is the name right?)"
+	case errors.Is(err, syscall.EISDIR):
+		return " (name the pictures in it)"
 	case errors.Is(err, fs.ErrPermission):
 		return " (may this user read it?)"
 	case errors.Is(err, camera.ErrTooLarge):

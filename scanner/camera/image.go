@@ -86,9 +86,6 @@ func LoadImage(path string) (scanner.Frame, error) {
 		return scanner.Frame{}, err // names the file
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err == nil && st.IsDir() {
-		return scanner.Frame{}, fmt.Errorf("%s: %w: it is a folder", path, ErrFormat)
-	}
 	b, err := io.ReadAll(io.LimitReader(f, MaxImageBytes+1))
 	if err != nil {
 		return scanner.Frame{}, err
