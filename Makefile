@@ -18,6 +18,7 @@ run: build ## the demo: registries, witnesses, broker, fleet and one gateway; AR
 
 build: deps
 	@mkdir -p $(BIN)
+	@[ -x $(BIN)/citydemo ] || echo "building; the first time takes a few minutes, most of it for OpenCV and SQLite" >&2
 	@$(GO) build -tags '$(TAGS)' -o $(BIN)/ ./cmd/...
 
 test: deps deps-test ## all tests; ends with go test's own lines
