@@ -189,6 +189,40 @@ func TestStalledMirrorIsLeftForAnother(t *testing.T) {
 	})
 }
 
+// slow answers truly, a second late.
+type slow struct{ *ledgertest.Source }
+
+func (s slow) Tile(ctx context.Context, log string, level int, n uint64, width int) ([]byte, error) {
+	select {
+	case <-time.After(time.Second):
+		return s.Source.Tile(ctx, log, level, n, width)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func TestTilesAreReadAhead(t *testing.T) {
+	n := ledgertest.NewNation()
+	city := n.AddRegistry("MA.156.1301", "sjz")
+	src := ledgertest.NewSource(n)
+	src.ReplaceBig(ledgertest.NewBig(city.Records, 64<<16))
+	path := filepath.Join(t.TempDir(), "t.db")
+	synctest.Test(t, func(t *testing.T) {
+		c, err := cache.Open(path, cache.Options{Root: n.Root})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		start := time.Now()
+		if _, err := c.Sync(t.Context(), slow{src}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("64 tiles with a second each took %v", took)
+		}
+	})
+}
+
 // errCut is what a link that breaks gives.
 var errCut = errors.New("link cut")
 

@@ -41,7 +41,8 @@ import (
 )
 
 // Source reads the bytes of logs from somewhere that is not trusted. It is an
-// alias, so that packages which do not import this one can return it too.
+// alias, so that packages which do not import this one can return it too. Its
+// methods are called concurrently.
 //
 // A source may also have Rotation(ctx, n), which returns the last directory
 // checkpoint under the n-th root policy, and Alternatives() []Source, which the

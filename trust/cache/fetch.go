@@ -29,6 +29,8 @@ type fetcher struct {
 	saved    map[uint64]bool     // stored beyond the floor
 	fresh    map[uint64][][]byte // authenticated bundles that the commit stores
 	local    bool                // the last tile came from the file
+
+	ahead struct{ tiles, bundles *readAhead } // of full ones
 }
 
 // ReadTile returns a tile from the file or the source. Tiles of a log that is
@@ -50,13 +52,30 @@ func (f *fetcher) ReadTile(level int, n uint64, width int) ([]ledger.Hash, error
 			return hashes, nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(f.ctx, f.c.opts.Stall)
-	defer cancel()
-	b, err := f.src.Tile(ctx, f.log, level, n, width)
+	b, err := f.readTile(level, n, width)
 	if err != nil {
 		return nil, err
 	}
 	return ledger.ParseTile(b)
+}
+
+func (f *fetcher) readTile(level int, n uint64, width int) ([]byte, error) {
+	if level == 1 && width == ledger.TileWidth && !f.entryLog {
+		return f.ahead.tiles.get(n)
+	}
+	ctx, cancel := context.WithTimeout(f.ctx, f.c.opts.Stall)
+	defer cancel()
+	return f.src.Tile(ctx, f.log, level, n, width)
+}
+
+// readBundle reads a bundle from the source.
+func (f *fetcher) readBundle(n uint64, width int) ([]byte, error) {
+	if width == ledger.TileWidth {
+		return f.ahead.bundles.get(n)
+	}
+	ctx, cancel := context.WithTimeout(f.ctx, f.c.opts.Stall)
+	defer cancel()
+	return f.src.Entries(ctx, f.log, n, width)
 }
 
 // computed returns a tile at the right edge made from bundles, if at most two of
@@ -144,9 +163,7 @@ func (f *fetcher) bundle(n uint64, width int) ([][]byte, error) {
 	if e := f.bundles[n]; len(e) >= width {
 		return e[:width], nil
 	}
-	ctx, cancel := context.WithTimeout(f.ctx, f.c.opts.Stall)
-	defer cancel()
-	b, err := f.src.Entries(ctx, f.log, n, width)
+	b, err := f.readBundle(n, width)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"sync"
 
 	"citygate/trust/ledger"
 )
@@ -12,12 +13,11 @@ import (
 // nil for a log that is new or damaged: its stored rows are then checked one by
 // one as the download comes to them.
 func (c *Cache) updateFrom(ctx context.Context, log string, held *ledger.LogView, cp ledger.Checkpoint, src Source) error {
-	dir := c.View().Directory()
-	f := &fetcher{
-		c: c, ctx: ctx, log: log, src: src, base: new(ledger.Tree),
-		entryLog: log == ledger.DirectoryLog || dir.IsStatusLog(log),
-		bundles:  map[uint64][][]byte{}, pending: map[uint64][]byte{}, saved: map[uint64]bool{}, fresh: map[uint64][][]byte{},
-	}
+	ctx, cancel := context.WithCancel(ctx)
+	var reads sync.WaitGroup
+	defer reads.Wait()
+	defer cancel()
+	f := c.newFetcher(ctx, log, src, cp.Size, &reads)
 	if held != nil {
 		f.base = held.Tree
 	}
@@ -41,6 +41,29 @@ func (c *Cache) updateFrom(ctx context.Context, log string, held *ledger.LogView
 		return err
 	}
 	return c.updateEntries(f, held, cp, tree)
+}
+
+// newFetcher returns a fetcher for a log that grows to a size. The owner ends its
+// context and then waits for its reads.
+func (c *Cache) newFetcher(ctx context.Context, log string, src Source, size uint64, reads *sync.WaitGroup) *fetcher {
+	f := &fetcher{
+		c: c, ctx: ctx, log: log, src: src, base: new(ledger.Tree),
+		entryLog: log == ledger.DirectoryLog || c.View().Directory().IsStatusLog(log),
+		bundles:  map[uint64][][]byte{}, pending: map[uint64][]byte{}, saved: map[uint64]bool{}, fresh: map[uint64][][]byte{},
+	}
+	ahead := func(t blobs, end uint64, read func(ctx context.Context, n uint64) ([]byte, error)) *readAhead {
+		return &readAhead{
+			ctx: ctx, stall: c.opts.Stall, end: end, read: read, under: map[uint64]chan blob{}, wg: reads,
+			have: func(n uint64) bool { return t.has(c.db, log, n) },
+		}
+	}
+	f.ahead.tiles = ahead(strips(), size>>(2*ledger.TileHeight), func(ctx context.Context, n uint64) ([]byte, error) {
+		return src.Tile(ctx, log, 1, n, ledger.TileWidth)
+	})
+	f.ahead.bundles = ahead(bundles(), size>>ledger.TileHeight, func(ctx context.Context, n uint64) ([]byte, error) {
+		return src.Entries(ctx, log, n, ledger.TileWidth)
+	})
+	return f
 }
 
 // putStrip writes the rows of the strip that changed, and the open tile.

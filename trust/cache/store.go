@@ -94,19 +94,31 @@ func openReadOnly(path string) (*sql.DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite3", dsn(path, "mode=ro&_busy_timeout=10000"))
+	db, err := tryReadOnly(path, "mode=ro&_busy_timeout=10000")
+	if err == nil {
+		return db, nil
+	}
+	// A copy on a medium that cannot be written to, where SQLite could not make
+	// the file that readers share. Without a write-ahead log nothing is missed.
+	if info, walErr := os.Stat(path + "-wal"); walErr == nil && info.Size() > 0 {
+		return nil, err
+	}
+	return tryReadOnly(path, "mode=ro&immutable=1")
+}
+
+func tryReadOnly(path, options string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite3", dsn(path, options))
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
 	var have int
-	if err := db.QueryRow("PRAGMA user_version").Scan(&have); err != nil {
+	if err = db.QueryRow("PRAGMA user_version").Scan(&have); err == nil && have != version {
+		err = errors.New("it is not a gateway's trust database")
+	}
+	if err != nil {
 		db.Close()
 		return nil, err
-	}
-	if have != version {
-		db.Close()
-		return nil, errors.New("it is not a gateway's trust database")
 	}
 	return db, nil
 }
@@ -187,6 +199,13 @@ func (t blobs) get(q querier, log string, n uint64) ([]byte, error) {
 		return nil, nil
 	}
 	return b, err
+}
+
+// has says whether there is a row n. An error counts as none: the row will be
+// read from a source then.
+func (t blobs) has(q querier, log string, n uint64) bool {
+	var one int
+	return q.QueryRow("SELECT 1 FROM "+t.table+" WHERE log = ? AND n = ?", log, int64(n)).Scan(&one) == nil
 }
 
 func (t blobs) drop(q querier, log string, n uint64) error {
