@@ -10,7 +10,7 @@ import (
 
 const (
 	resendMax  = 5 * time.Minute // the longest wait for an acknowledgement before sending again
-	rewindRest = time.Second     // the shortest time between two resends that the fleet asks for
+	rewindRest = time.Second / 4 // the shortest time between two resends that the fleet asks for
 )
 
 // drain sends what the outbox holds and keeps the window.
@@ -122,8 +122,12 @@ func (d *drain) advance(ctx context.Context, p progress) error {
 			d.timer.Reset(d.wait)
 		}
 	}
+	if len(p.again) == 0 {
+		return nil
+	}
 	now := d.s.u.cfg.Now()
-	if since := now.Sub(d.rewound); len(p.again) == 0 || since >= 0 && since < rewindRest {
+	if since := now.Sub(d.rewound); since >= 0 && since < rewindRest {
+		d.timer.Reset(min(d.wait, rewindRest-since)) // not at once, but soon
 		return nil
 	}
 	back := d.cursor

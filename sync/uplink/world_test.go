@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -133,10 +134,14 @@ func (f *fleet) wait(total int) {
 		f.waits = append(f.waits, waiter{total, done})
 	}
 	f.mu.Unlock()
+	limit := time.NewTimer(20 * time.Second)
+	defer limit.Stop()
 	select {
 	case <-done:
-	case <-f.t.Context().Done():
-		f.t.Fatal("test ended before the fleet had everything")
+	case <-limit.C:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.t.Fatalf("the fleet has %d events, want %d", f.total, total)
 	}
 }
 
