@@ -277,4 +277,3 @@ func (rubbish) Tile(context.Context, string, int, uint64, int) ([]byte, error) {
 	return make([]byte, 40), nil
 }
 func (rubbish) Entries(context.Context, string, uint64, int) ([]byte, error) { return []byte{0}, nil }
-
