@@ -70,3 +70,25 @@ func TestView(t *testing.T) {
 		t.Errorf("heads: %v", heads)
 	}
 }
+
+// The path of a verdict through the view does not allocate.
+func TestViewDoesNotAllocate(t *testing.T) {
+	n, city, key := nation(t)
+	city.Records.Fill(700)
+	n.SetStatus(city, 3, ledger.Revoked)
+	v := n.View()
+	path := city.Records.Path(300)
+	leaf := ledger.LeafHash(city.Records.Entry(300))
+	if got := testing.AllocsPerRun(100, func() {
+		k, _ := v.Key(key.Index)
+		l := v.Log(k.Records)
+		sub, _ := l.Subtree(1)
+		root, _ := ledger.PathRoot(leaf, 300, path)
+		_, ok := l.OpenLeaf(600)
+		if root != sub || !ok || v.Status(k.Status, 3) != ledger.Revoked {
+			t.Error("wrong answers")
+		}
+	}); got != 0 {
+		t.Errorf("%v allocations", got)
+	}
+}
