@@ -1,0 +1,267 @@
+package uplink_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"citygate/internal/pki"
+	"citygate/sync/uplink"
+	"citygate/sync/wire"
+)
+
+// TestTLSAndAReplacedCertificate: the client certificate is read anew for each connection.
+func TestTLSAndAReplacedCertificate(t *testing.T) {
+	dir := t.TempDir()
+	good, err1 := pki.Open(filepath.Join(dir, "good"), "city", time.Now)
+	other, err2 := pki.Open(filepath.Join(dir, "other"), "elsewhere", time.Now)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	server, serverKey, err := good.Issue("broker", "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := freePort(t)
+	ca := filepath.Join(dir, "good", "ca.pem")
+	mosquitto(t, addr, "tls_version tlsv1.3", "cafile "+ca, "certfile "+server, "keyfile "+serverKey,
+		"require_certificate true", "use_identity_as_username true", "use_username_as_clientid true", "allow_anonymous false")
+
+	cert, key := filepath.Join(dir, "device.pem"), filepath.Join(dir, "device.key")
+	install := func(a *pki.Authority) {
+		c, k, err := a.Issue(device)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from, to := range map[string]string{c: cert, k: key} {
+			b, err := os.ReadFile(from)
+			if err == nil {
+				err = os.WriteFile(to, b, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	install(other)
+	g := startGateway(t, "", uplink.Config{Brokers: []string{"tls://" + addr}, CA: ca, Cert: cert, CertKey: key})
+	waitFor(t, func() bool { return g.Status().LastError != "" })
+	if g.Status().Connected {
+		t.Fatal("connected with a certificate of another authority")
+	}
+	install(good)
+	waitFor(t, func() bool { return g.Status().Connected })
+	if left := time.Until(g.Status().CertEnd); left <= 0 {
+		t.Errorf("the certificate ends in %v", left)
+	}
+}
+
+// TestBrokersInOrder: the next broker is tried at once when one does not answer, and garbage is not an answer.
+func TestBrokersInOrder(t *testing.T) {
+	garbage := listen(t, func(c net.Conn) {
+		b := make([]byte, 4096)
+		for i := range b {
+			b[i] = byte(rand.Uint32())
+		}
+		c.Write(b)
+	})
+	b := newBroker(t, nil)
+	g := startGateway(t, "", uplink.Config{Brokers: []string{"tcp://" + freePort(t), garbage, b.addr}, Timeout: time.Second})
+	waitFor(t, func() bool { return g.Status().Connected })
+	if s := g.Status(); s.Broker != b.addr {
+		t.Errorf("connected to %s", s.Broker)
+	}
+}
+
+// TestPacketsThatAreTooLarge: a broker that announces 256 MB loses the connection before the memory is reserved.
+func TestPacketsThatAreTooLarge(t *testing.T) {
+	ended := make(chan error, 8)
+	huge := listen(t, func(c net.Conn) {
+		buf := make([]byte, 4096)
+		if _, err := c.Read(buf); err != nil {
+			return
+		}
+		c.Write([]byte{0x20, 2, 0, 0}) // CONNACK
+		c.Read(buf)                    // SUBSCRIBE
+		c.Write([]byte{0x30, 0xff, 0xff, 0xff, 0x7f})
+		_, err := io.Copy(c, neverEnds{})
+		ended <- err
+	})
+	g := startGateway(t, "", uplink.Config{Brokers: []string{huge}, Timeout: time.Second})
+	if err := <-ended; err == nil {
+		t.Error("the connection was not ended")
+	}
+	waitFor(t, func() bool { return g.Status().LastError != "" })
+}
+
+// neverEnds gives zeros for ever.
+type neverEnds struct{}
+
+func (neverEnds) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// listen serves connections with a function until the test ends.
+func listen(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { defer c.Close(); serve(c) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); wg.Wait() })
+	return "tcp://" + l.Addr().String()
+}
+
+// fakeTransport is a [uplink.Transport] in memory. It notes when connections are made and may refuse them.
+type fakeTransport struct {
+	refuse func(n int) bool // asked with the number of the attempt, from 0
+
+	mu    sync.Mutex // guards the fields below
+	times []time.Time
+	last  *fakeSession
+}
+
+type fakeSession struct {
+	lost chan struct{}
+	sent chan uplink.Message
+	dial uplink.Dial
+}
+
+func (f *fakeTransport) Connect(ctx context.Context, d uplink.Dial) (uplink.Session, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.times = append(f.times, time.Now())
+	if f.refuse(len(f.times) - 1) {
+		return nil, errors.New("refused")
+	}
+	f.last = &fakeSession{lost: make(chan struct{}), sent: make(chan uplink.Message, 4096), dial: d}
+	return f.last, nil
+}
+
+func (s *fakeSession) Publish(m uplink.Message) error {
+	select {
+	case s.sent <- m:
+		return nil
+	default:
+		return errors.New("too many messages")
+	}
+}
+func (s *fakeSession) Subscribe(context.Context, []string) ([]string, error) { return nil, nil }
+func (s *fakeSession) Unsubscribe([]string) error                            { return nil }
+func (s *fakeSession) Lost() <-chan struct{}                                 { return s.lost }
+func (s *fakeSession) Close()                                                {}
+
+// inBubble runs a gateway over a transport in a bubble of its own time.
+func inBubble(t *testing.T, tr *fakeTransport, c uplink.Config, test func(t *testing.T, g *gateway)) {
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	synctest.Test(t, func(t *testing.T) {
+		c.Brokers, c.Transport = []string{"fake"}, tr
+		g := startGateway(t, path, c)
+		defer g.stop()
+		test(t, g)
+	})
+}
+
+// TestReconnecting: the waits lie between 0 and limits that double up to five minutes, and begin anew after a
+// connection that lasted.
+func TestReconnecting(t *testing.T) {
+	const refused = 14
+	tr := &fakeTransport{refuse: func(n int) bool { return n < refused }}
+	inBubble(t, tr, uplink.Config{}, func(t *testing.T, g *gateway) {
+		for !g.Status().Connected {
+			time.Sleep(time.Second) // the bubble's time
+			synctest.Wait()
+		}
+		limit, sum := time.Second, time.Duration(0)
+		for i := 1; i < len(tr.times); i++ {
+			wait := tr.times[i].Sub(tr.times[i-1])
+			if sum += wait; wait < 0 || wait > limit {
+				t.Errorf("wait %d is %v, at most %v is allowed", i, wait, limit)
+			}
+			limit = min(2*limit, 5*time.Minute)
+		}
+		if len(tr.times) != refused+1 || sum < 2*time.Minute {
+			t.Errorf("%d attempts in %v", len(tr.times), sum)
+		}
+		time.Sleep(61 * time.Second)
+		ended := time.Now()
+		close(tr.last.lost)
+		time.Sleep(1100 * time.Millisecond)
+		synctest.Wait()
+		if n := len(tr.times); n != refused+2 || tr.times[n-1].Sub(ended) > time.Second {
+			t.Errorf("%d attempts after a connection that lasted", n)
+		}
+	})
+}
+
+// TestHealthAndReport: health comes about once a minute, the report when it changes and after each birth.
+func TestHealthAndReport(t *testing.T) {
+	tr := &fakeTransport{refuse: func(int) bool { return false }}
+	inBubble(t, tr, uplink.Config{Software: "0.1.0"}, func(t *testing.T, g *gateway) {
+		g.SetHealth(wire.Health{ClockQ: wire.ClockSynced, FrameMilliHz: 30000})
+		g.SetReport(wire.Report{Software: "0.1.0"})
+		time.Sleep(10*time.Minute + time.Second)
+		synctest.Wait()
+		g.SetReport(wire.Report{Software: "0.1.0", Config: "7"})
+		if !g.Result(wire.CommandResult{ID: "c-1", State: wire.ResultOK}) {
+			t.Error("a result was refused")
+		}
+		synctest.Wait()
+		counts := map[string]int{}
+		for len(tr.last.sent) > 0 {
+			m := <-tr.last.sent
+			topic, err := wire.ParseTopic(m.Topic)
+			if err != nil || m.QoS != topic.Kind.QoS() || m.Retained != topic.Kind.Retained() {
+				t.Errorf("message %+v, %v", m, err)
+			}
+			counts[strings.TrimPrefix(m.Topic, "citygate/1/d/"+device+"/")]++
+			if topic.Kind == wire.KindHealth {
+				h, err := wire.DecodeHealth(m.Payload)
+				if err != nil || h.Depth != 1 || h.Epoch != g.box.Epoch() || h.FrameMilliHz != 30000 {
+					t.Errorf("health %+v, %v", h, err)
+				}
+			}
+		}
+		if n := counts["up/hb"]; n < 9 || n > 14 {
+			t.Errorf("%d health messages in ten minutes", n)
+		}
+		if counts["st"] != 1 || counts["up/rep"] < 1 || counts["up/rep"] > 2 || counts["up/res/c-1"] != 1 || counts["up/ev"] != 0 {
+			t.Errorf("messages %v", counts)
+		}
+		if will, err := wire.DecodeBirth(tr.last.dial.Will.Payload); err != nil || will.State != wire.StateOff || will.Conn != g.Status().Conn {
+			t.Errorf("will %+v, %v", will, err)
+		}
+	})
+}
+
+// TestResending: without acknowledgements the same batch is sent again after 10 s, 20 s, 40 s ..., at most every
+// five minutes.
+func TestResending(t *testing.T) {
+	tr := &fakeTransport{refuse: func(int) bool { return false }}
+	inBubble(t, tr, uplink.Config{HealthEvery: 24 * time.Hour}, func(t *testing.T, g *gateway) {
+		synctest.Wait()
+		tr.last.dial.Receive(wire.TopicIngest(), ingest(t, wire.StateOn, 1))
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if s := g.Status(); s.Batches != 16 || s.Resends != 15 || s.InFlight != 1 {
+			t.Errorf("status after an hour without an answer: %+v", s) // after 10, 30, 70, 150 and 310 s, then every 300 s
+		}
+	})
+}
