@@ -68,14 +68,15 @@ func TestTLSAndAReplacedCertificate(t *testing.T) {
 // TestBrokersInOrder: the next broker is tried at once when one does not answer, and garbage is not an answer.
 func TestBrokersInOrder(t *testing.T) {
 	garbage := listen(t, func(c net.Conn) {
-		b := make([]byte, 4096)
-		for i := range b {
-			b[i] = byte(rand.Uint32())
+		b := []byte("HTTP/1.1 400 Bad Request\r\n")
+		for range 4096 {
+			b = append(b, byte(rand.Uint32()))
 		}
 		c.Write(b)
 	})
+	silent := listen(t, func(net.Conn) {}) // takes the connection and closes it
 	b := newBroker(t, nil)
-	g := startGateway(t, "", uplink.Config{Brokers: []string{"tcp://" + freePort(t), garbage, b.addr}, Timeout: time.Second})
+	g := startGateway(t, "", uplink.Config{Brokers: []string{silent, garbage, b.addr}, Timeout: time.Second})
 	waitFor(t, func() bool { return g.Status().Connected })
 	if s := g.Status(); s.Broker != b.addr {
 		t.Errorf("connected to %s", s.Broker)
