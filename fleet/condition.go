@@ -47,15 +47,16 @@ type Condition struct {
 	Reported bool
 }
 
-// Codes of the conditions that the fleet itself finds.
+// Codes of the conditions that the fleet itself finds. Where a gateway has a
+// condition of the same meaning the code is the same, and it is listed once.
 const (
 	CodeNeverHeard  = "never-heard"
 	CodeOffline     = "offline"
 	CodeSilent      = "silent"
-	CodeWaiting     = "events-wait"
+	CodeWaiting     = "events-waiting"
 	CodeTrustOld    = "trust-old"
-	CodeClock       = "clock-untrusted"
-	CodeCertificate = "certificate-ends"
+	CodeClock       = "clock-unsynced"
+	CodeCertificate = "certificate"
 	CodeDrift       = "version-drift"
 	CodeNotInLedger = "not-in-ledger"
 )
@@ -71,6 +72,7 @@ func (g Gateway) Conditions(now time.Time, l Limits) []Condition {
 	if n := g.Recent["not-in-ledger"]; n > 0 {
 		out = append(out, Condition{Code: CodeNotInLedger, Severity: Attention, Count: n})
 	}
+	out = once(out)
 	slices.SortStableFunc(out, func(a, b Condition) int {
 		if a.Severity != b.Severity {
 			return int(b.Severity) - int(a.Severity)
@@ -87,6 +89,27 @@ func (g Gateway) Conditions(now time.Time, l Limits) []Condition {
 		return strings.Compare(a.Code, b.Code)
 	})
 	return out
+}
+
+// once drops a condition that a gateway reported when the fleet found the same.
+func once(list []Condition) []Condition {
+	found := make(map[string]bool)
+	for _, c := range list {
+		found[c.Code] = found[c.Code] || !c.Reported
+	}
+	return slices.DeleteFunc(list, func(c Condition) bool { return c.Reported && c.Code != CodeDrift && found[c.Code] })
+}
+
+// reportedSeverity is how bad a gateway's own condition is. One that is not
+// known here, of a newer gateway, needs attention.
+func reportedSeverity(code string) Severity {
+	switch code {
+	case "storage", "trust-fork", "outbox-damaged":
+		return Alarm
+	case "camera-ended":
+		return Fine
+	}
+	return Attention
 }
 
 // State is the worst severity among the conditions.
@@ -142,7 +165,7 @@ func (g Gateway) reported(l Limits) []Condition {
 			out = append(out, Condition{Code: CodeCertificate, Severity: Attention, Count: h.CertDays})
 		}
 		for code, reason := range h.Conditions {
-			out = append(out, Condition{Code: code, Severity: Attention, Detail: reason, Reported: true})
+			out = append(out, Condition{Code: code, Severity: reportedSeverity(code), Detail: reason, Reported: true})
 		}
 	}
 	if g.Report != nil {

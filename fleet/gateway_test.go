@@ -31,13 +31,19 @@ func TestConditions(t *testing.T) {
 		{"off", func(g *fleet.Gateway) { g.Presence, g.Since = fleet.PresenceOff, now.Add(-time.Hour) }, []string{"offline offline"}},
 		{"says nothing", func(g *fleet.Gateway) { g.Heard = now.Add(-4 * time.Minute) }, []string{"silent offline"}},
 		{"never", func(g *fleet.Gateway) { *g = fleet.Gateway{Device: g.Device} }, []string{"never-heard attention"}},
-		{"waits", func(g *fleet.Gateway) { g.Health.Depth, g.Health.OldestAge = 9, 3600 }, []string{"events-wait attention"}},
+		{"waits", func(g *fleet.Gateway) { g.Health.Depth, g.Health.OldestAge = 9, 3600 }, []string{"events-waiting attention"}},
 		{"waits a little", func(g *fleet.Gateway) { g.Health.Depth, g.Health.OldestAge = 9, 60 }, nil},
 		{"old trust", func(g *fleet.Gateway) { g.Health.TrustAge = 7200 }, []string{"trust-old attention"}},
-		{"clock", func(g *fleet.Gateway) { g.Health.ClockQ = wire.ClockUnsynced }, []string{"clock-untrusted attention"}},
-		{"certificate", func(g *fleet.Gateway) { g.Health.CertDays = 3 }, []string{"certificate-ends attention"}},
-		{"certificate over", func(g *fleet.Gateway) { g.Health.CertDays = -1 }, []string{"certificate-ends attention"}},
+		{"clock", func(g *fleet.Gateway) { g.Health.ClockQ = wire.ClockUnsynced }, []string{"clock-unsynced attention"}},
+		{"certificate", func(g *fleet.Gateway) { g.Health.CertDays = 3 }, []string{"certificate attention"}},
+		{"certificate over", func(g *fleet.Gateway) { g.Health.CertDays = -1 }, []string{"certificate attention"}},
 		{"its own", func(g *fleet.Gateway) { g.Health.Conditions = map[string]string{"camera-dark": "no light"} }, []string{"camera-dark attention"}},
+		{"its own fork", func(g *fleet.Gateway) { g.Health.Conditions = map[string]string{"trust-fork": "sjz-records"} }, []string{"trust-fork alarm"}},
+		{"the film ended", func(g *fleet.Gateway) { g.Health.Conditions = map[string]string{"camera-ended": "x"} }, []string{"camera-ended fine"}},
+		{"found by both", func(g *fleet.Gateway) {
+			g.Health.ClockQ = wire.ClockUnsynced
+			g.Health.Conditions = map[string]string{"clock-unsynced": "the clock is not synchronised"}
+		}, []string{"clock-unsynced attention"}},
 		{"drift", func(g *fleet.Gateway) { g.Report.Drift = map[string]string{"software": "window 02:00"} }, []string{"version-drift attention"}},
 		{"forgeries", func(g *fleet.Gateway) { g.Recent = map[string]int64{"not-in-ledger": 3, "valid": 9} }, []string{"not-in-ledger attention"}},
 		{"young gap", func(g *fleet.Gateway) {

@@ -52,10 +52,10 @@ func newChart(counts []store.Count, from time.Time) chart {
 	return c
 }
 
-// roundUp is the next of 1, 2, 4, 10, 20, 40, 100, and so on.
+// roundUp is the next of 1, 2, 4, 6, 8, 10, 20, 40, and so on.
 func roundUp(n int64) int64 {
 	for step := int64(1); ; step *= 10 {
-		for _, k := range []int64{1, 2, 4} {
+		for _, k := range []int64{1, 2, 4, 6, 8} {
 			if n <= k*step {
 				return k * step
 			}
