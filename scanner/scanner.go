@@ -5,6 +5,7 @@
 package scanner
 
 import (
+	"citygate/scanner/aztec"
 	"citygate/scanner/datamatrix"
 	"citygate/scanner/luma"
 	"citygate/scanner/qr"
@@ -61,6 +62,7 @@ type Scanner struct {
 	finders luma.Finders
 	qr      *qr.Reader
 	matrix  *datamatrix.Reader
+	aztec   *aztec.Reader
 }
 
 // New returns a Scanner for the given options.
@@ -81,6 +83,9 @@ func New(o Options) *Scanner {
 	if s.formats.Has(DataMatrix) {
 		s.matrix = datamatrix.NewReader()
 	}
+	if s.formats.Has(Aztec) {
+		s.aztec = aztec.NewReader()
+	}
 	return s
 }
 
@@ -94,9 +99,6 @@ func (s *Scanner) Scan(f Frame) []Symbol {
 	s.scanAt(m, 1)
 	if len(s.found) == 0 && f.Width*f.Height <= zoomArea {
 		s.scanAt(m, 3)
-	}
-	if s.formats.Has(Aztec) {
-		s.scanLibrary(f)
 	}
 	return s.found
 }
@@ -114,6 +116,12 @@ func (s *Scanner) scanAt(m luma.Image, zoom int) {
 		s.matrix.Work = s.work
 		for _, f := range s.matrix.Read(&s.look) {
 			s.add(Symbol{Format: DataMatrix, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
+		}
+	}
+	if s.aztec != nil {
+		s.aztec.Work = s.work
+		for _, f := range s.aztec.Read(&s.look) {
+			s.add(Symbol{Format: Aztec, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
 		}
 	}
 }

@@ -100,14 +100,17 @@ func (r *Reader) agreement(p *place, light bool) float64 {
 }
 
 const (
-	shortlist = 3    // sizes that are refined
+	shortlist = 4    // sizes that are refined
 	minScore  = 0.35 // before refinement
 	goodScore = 0.60 // after it
+	sureScore = 0.90 // so that no other size is tried
 )
 
-// fit finds the best size and corners for a quadrilateral.
+// fit finds the best size and corners for a quadrilateral: among the sizes that the changes along the alternating sides suggest, and those whose borders
+// agree best as it stands.
 func (r *Reader) fit(q luma.Quad, light bool) (best place, ok bool) {
-	if !r.alternates(q[0], q[1], q[3], light) || !r.alternates(q[2], q[1], q[3], light) {
+	cols, rows := r.alternations(q[0], q[1], q[3]), r.alternations(q[2], q[1], q[3])
+	if cols[0] == 0 || rows[0] == 0 {
 		return best, false
 	}
 	var list [shortlist]place
@@ -124,6 +127,9 @@ func (r *Reader) fit(q luma.Quad, light bool) (best place, ok bool) {
 			continue
 		}
 		p.score = r.agreement(&p, light)
+		if counted(cols, s.cols) && counted(rows, s.rows) {
+			p.score++ // refined in any case, first
+		}
 		for k := range list {
 			if p.score > list[k].score {
 				p, list[k] = list[k], p
@@ -135,17 +141,31 @@ func (r *Reader) fit(q luma.Quad, light bool) (best place, ok bool) {
 		if p.size == nil || p.score < minScore {
 			continue
 		}
+		p.score = r.agreement(p, light)
 		r.refine(p, light)
 		if p.score > best.score {
 			best = *p
+		}
+		if best.score > sureScore {
+			break
 		}
 	}
 	return best, best.score >= goodScore
 }
 
-// alternates reports whether the side from a to b changes often between dark and light somewhere near its edge, as a timing pattern does in all sizes. The
-// symbol lies on the side of other.
-func (r *Reader) alternates(a, b, other luma.Point, light bool) bool {
+// counted reports whether one of the counts of changes may be that of a side of n modules.
+func counted(changes [3]int, n int) bool {
+	for _, c := range changes {
+		if c*100 >= (n-1)*92-100 && c*100 <= (n-1)*106+100 {
+			return true
+		}
+	}
+	return false
+}
+
+// alternations counts how often the side from a to b changes between dark and light, at several distances from its edge: a timing pattern does at each
+// module, and nothing else as often. The symbol lies on the side of other. The three largest counts are returned; 0 stands for less than any size has.
+func (r *Reader) alternations(a, b, other luma.Point) (counts [3]int) {
 	d := b.Sub(a)
 	in := other.Sub(a)
 	if math.Abs(d.Cross(in)) < 0.05*d.Len()*in.Len() { // other is on the line: take the far end's direction
@@ -155,10 +175,11 @@ func (r *Reader) alternates(a, b, other luma.Point, light bool) bool {
 	if normal.Dot(in) < 0 {
 		normal = normal.Mul(-1)
 	}
-	l, scale := r.levelFor(min(d.Len(), in.Len()) / 16)
-	n := min(int(d.Len()/scale), 600)
-	for _, depth := range [...]float64{0.015, 0.035, 0.06} {
-		shift := normal.Mul(depth * in.Len() / normal.Len())
+	shorter := min(d.Len(), in.Len())
+	for _, depth := range [...]float64{0.008, 0.014, 0.022, 0.034, 0.05, 0.065} {
+		l, scale := r.levelFor(2 * depth * shorter) // where this is the middle of a module
+		n := min(int(d.Len()/scale), 600)
+		shift := normal.Mul(depth * shorter / normal.Len())
 		changes, last := 0, false
 		for i := range n {
 			p := a.Add(d.Mul((float64(i) + 0.5) / float64(n))).Add(shift).Mul(1 / scale)
@@ -169,11 +190,16 @@ func (r *Reader) alternates(a, b, other luma.Point, light bool) bool {
 			last = dark
 		}
 		r.Work -= n
-		if changes >= minChanges {
-			return true
+		if changes < minChanges {
+			continue
+		}
+		for k := range counts {
+			if changes > counts[k] {
+				changes, counts[k] = counts[k], changes
+			}
 		}
 	}
-	return false
+	return counts
 }
 
 // minChanges is the least number of changes along an alternating side; the shortest has eight modules.
@@ -185,7 +211,11 @@ const minModule = 1.2
 // refine moves the corners, one direction at a time, as long as the sides agree better.
 func (r *Reader) refine(p *place, light bool) {
 	m := p.module()
-	for step := 1.0; step > 0.1; step /= 2 {
+	step := 1.0
+	if p.size.rows+p.size.cols > 60 {
+		step = 2 // the same error of the far corner is more modules
+	}
+	for ; step > 0.1; step /= 2 {
 		for round := 0; round < 4; round++ {
 			better := false
 			for _, corner := range [...]int{1, 0, 2, 3} {

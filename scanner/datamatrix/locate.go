@@ -18,6 +18,9 @@ type corner struct {
 
 const (
 	minLeg      = 14.0 // pixels of its level
+	minPiece    = 9.0  // pixels of the straight piece next to the corner
+	maxTurn     = 0.06 // tangent of the angle by which a side turns
+	maxLost     = 4    // pieces of a notch
 	maxLegRatio = 24.0
 	maxGap      = 0.2 // of a leg that is lost at the corner, where it is round
 	minSin      = 0.5 // of the angle between the legs
@@ -34,34 +37,58 @@ func (r *Reader) find() {
 	}
 }
 
-// pair looks for two long pieces that follow each other around a convex corner.
+// pair looks for two long sides that follow each other around a convex corner.
 func (r *Reader) pair(pieces []luma.Piece, l *luma.Level, light bool) {
 	n := len(pieces)
 	for i := range pieces {
 		u, lu := pieces[i].Dir()
-		if lu < minLeg {
+		if lu < minPiece {
 			continue
 		}
 		gap := 0.0
 		for k := 1; k < min(n, 5); k++ {
-			next := &pieces[(i+k)%n]
-			v, lv := next.Dir()
-			if gap > maxGap*lu {
-				break
-			}
-			if lv < minLeg || gap > maxGap*lv {
-				gap += lv
+			j := (i + k) % n
+			v, lv := pieces[j].Dir()
+			if lv < minPiece || u.Cross(v) < minSin {
+				if gap += lv; gap > maxGap*lu && gap > minPiece {
+					break
+				}
 				continue
 			}
-			if lu > maxLegRatio*lv || lv > maxLegRatio*lu || u.Cross(v) < minSin {
-				break
-			}
-			if c, ok := luma.Meet(pieces[i], *next); ok {
-				r.add(corner{pieces[i].From.Mul(l.Scale), c.Mul(l.Scale), next.To.Mul(l.Scale), light, l.Scale})
+			if c, ok := luma.Meet(pieces[i], pieces[j]); ok {
+				right, top := extend(pieces, i, -1, c), extend(pieces, j, 1, c)
+				a, b := right.Sub(c).Len(), top.Sub(c).Len()
+				if min(a, b) >= minLeg && max(a, b) <= maxLegRatio*min(a, b) && gap <= maxGap*min(a, b) {
+					r.add(corner{right.Mul(l.Scale), c.Mul(l.Scale), top.Mul(l.Scale), light, l.Scale})
+				}
 			}
 			break
 		}
 	}
+}
+
+// extend follows a side from piece i away from the corner c, forwards or backwards, over pieces that go on nearly straight, as those of a side that is
+// bent a little or has a notch, and returns its end.
+func extend(pieces []luma.Piece, i, step int, c luma.Point) luma.Point {
+	n := len(pieces)
+	outer := func(p *luma.Piece) luma.Point {
+		if step < 0 {
+			return p.From
+		}
+		return p.To
+	}
+	end := outer(&pieces[i])
+	for k, lost := 1, 0; k < n && lost < maxLost; k++ {
+		p := &pieces[((i+k*step)%n+n)%n]
+		next, side := outer(p), end.Sub(c)
+		d, more := next.Sub(c), next.Sub(end)
+		if more.Dot(side) > minPiece/2*side.Len() && math.Abs(side.Cross(more)) < 2*maxTurn*more.Dot(side) && math.Abs(side.Cross(d)) < maxTurn*d.Dot(side) {
+			end, lost = next, 0
+			continue
+		}
+		lost++
+	}
+	return end
 }
 
 // add keeps a corner unless a finer level has the same one.
@@ -86,7 +113,61 @@ func (r *Reader) far(c *corner) (luma.Point, bool) {
 	if !ok1 || !ok2 {
 		return luma.Point{}, false
 	}
-	return luma.Meet(luma.Piece{From: c.top, To: c.top.Add(top)}, luma.Piece{From: c.right, To: c.right.Add(side)})
+	upper := r.snap(luma.Piece{From: c.top, To: c.top.Add(top)}, left, c)
+	outer := r.snap(luma.Piece{From: c.right, To: c.right.Add(side)}, bottom, c)
+	return luma.Meet(upper, outer)
+}
+
+const (
+	columns   = 40   // places along a side at which its edge is looked for
+	snapReach = 0.06 // how far from the line, as a share of the other side
+)
+
+// snap moves a line to the edge of the symbol's outermost modules: from outside, the first of the symbol's colour is looked for in columns along the line; the
+// line wanted has many of these next to it and next to none outside. out points away from the symbol.
+func (r *Reader) snap(line luma.Piece, out luma.Point, c *corner) luma.Piece {
+	reach := snapReach * out.Len()
+	l, scale := r.levelFor(reach / 3)
+	normal := out.Mul(1 / out.Len())
+	var depth [columns]float64
+	step := max(scale/2, reach/40)
+	for i := range depth {
+		p := line.From.Add(line.To.Sub(line.From).Mul((float64(i) + 0.5) / columns))
+		depth[i] = -2 * reach
+		for d := reach; d > -reach; d -= step {
+			r.Work--
+			if r.isArea(l, p.Add(normal.Mul(d)).Mul(1/scale), c) {
+				depth[i] = d
+				break
+			}
+		}
+	}
+	tolerance := max(scale*0.7, reach/25)
+	best, a, b := 0, 0.0, 0.0
+	for i := range depth {
+		for j := i + columns/3; j < columns; j++ {
+			if depth[i] < -reach || depth[j] < -reach {
+				continue
+			}
+			slope := (depth[j] - depth[i]) / float64(j-i)
+			score := 0
+			for k, d := range depth {
+				switch off := d - depth[i] - slope*float64(k-i); {
+				case off > tolerance:
+					score -= 3
+				case off > -tolerance:
+					score++
+				}
+			}
+			if score > best {
+				best, a, b = score, depth[i]-slope*(float64(i)+0.5), depth[i]+slope*(columns-float64(i)-0.5)
+			}
+		}
+	}
+	if best < columns/5 {
+		return line
+	}
+	return luma.Piece{From: line.From.Add(normal.Mul(a)), To: line.To.Add(normal.Mul(b))}
 }
 
 // touch turns a line about p, from outside towards the symbol, which lies on the side away from out, until it meets as much of the symbol's colour as an

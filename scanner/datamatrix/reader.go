@@ -88,6 +88,8 @@ func (r *Reader) try(c *corner) {
 			continue
 		}
 		p, ok := r.fit(q, c.light)
+		if p.size != nil {
+		}
 		if ok && r.read(&p, c.light) {
 			return
 		}

@@ -49,7 +49,11 @@ func (k *Look) At(frame Image, zoom int, bullseyes bool) {
 			smaller = &k.Levels[i+1].Thresholds
 		}
 		l.Thresholds.settle(l.Thresholds.noise(smaller))
-		l.scanRows(3-min(i, 1), bullseyes)
+		step := 3 - min(i, 1)
+		if bullseyes {
+			step = 2 // the middle row of a bullseye is one module high
+		}
+		l.scanRows(step, bullseyes)
 	}
 }
 
