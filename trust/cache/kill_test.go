@@ -69,39 +69,46 @@ func syncForEver(path string) error {
 	}
 }
 
+// killed runs a process that synchronises, kills it after it has promised some
+// sizes, and returns the last one.
+func killed(t *testing.T, path string, promises int) uint64 {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), killEnv+"="+path)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	last := "0"
+	lines := bufio.NewScanner(out)
+	for i := 0; lines.Scan(); i++ {
+		if last = lines.Text(); i == promises {
+			// The next synchronisation is under way. Lines that were printed
+			// before the signal arrives count as well.
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_ = cmd.Wait() // killed
+	size, err := strconv.ParseUint(last, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return size
+}
+
 // After SIGKILL at any moment the file holds what was promised, and no root that
 // the log never had.
 func TestKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trust.db")
 	n, city := growing()
-	promised := uint64(0)
 	for round := range 6 {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), killEnv+"="+path)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
-		for i := 0; i <= 2*round && lines.Scan(); i++ {
-			if promised, err = strconv.ParseUint(lines.Text(), 10, 64); err != nil {
-				t.Fatal(err)
-			}
-		}
-		// The next synchronisation is under way.
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		for lines.Scan() { // what was promised before the signal arrived
-			if promised, err = strconv.ParseUint(lines.Text(), 10, 64); err != nil {
-				t.Fatal(err)
-			}
-		}
-		_ = cmd.Wait() // killed
+		promised := killed(t, path, 2*round)
 		c, err := cache.Open(path, cache.Options{Root: n.Root})
 		if err != nil {
 			t.Fatal(err)

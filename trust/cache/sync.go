@@ -105,7 +105,8 @@ func alternatives(src Source) []Source {
 
 // Apply takes one checkpoint of a log, reading from src what it lacks. When it
 // returns nil, the view has the checkpoint's size or a newer one, and it is on
-// disk. A checkpoint that is no newer than what is held changes nothing.
+// disk. A checkpoint of the same size that is not newer changes nothing; a smaller
+// one is refused with ledger.ErrRollback.
 func (c *Cache) Apply(ctx context.Context, log string, checkpoint []byte, src Source) error {
 	if c.readOnly {
 		return ErrReadOnly

@@ -55,12 +55,13 @@ func keyRow(r *ledgertest.Registry, change func(*ledger.KeyRow)) ledger.Director
 	return ledger.DirectoryEntry{Key: k}
 }
 
+// Changes to rows: none, and the prefix of a city's bureau.
+func same(*ledger.RegistryRow) {}
+func asIs(*ledger.KeyRow)      {}
+func below(k *ledger.KeyRow)   { k.Prefix = "MA.156.1301.01" }
+
 func TestDirectoryThresholds(t *testing.T) {
 	inst := ledgertest.Institutes()
-	same := func(*ledger.RegistryRow) {}
-	asIs := func(*ledger.KeyRow) {}
-	below := func(k *ledger.KeyRow) { k.Prefix = "MA.156.1301.01" }
-
 	t.Run("one institute alone", func(t *testing.T) {
 		n, city, _ := nation(t)
 		n.Log(row(city, same), inst[0])
@@ -77,6 +78,27 @@ func TestDirectoryThresholds(t *testing.T) {
 		n.Log(row(city, same))
 		void(t, n, "signatures")
 	})
+	t.Run("who may", func(t *testing.T) {
+		n, city, _ := nation(t)
+		i := n.Log(keyRow(city, below), city.Allocators...)
+		bureau := n.AddRegistry("MA.156.1301.01", "sjz-um")
+		desk := n.AddIssuerFor(bureau, "MA.156.1301.01.05", "ID.EXAMPLE")
+		n.Log(row(city, same), inst[1], inst[2])
+		d := fold(t, n)
+		if v := d.Voids(); len(v) != 0 {
+			t.Errorf("void: %v", v)
+		}
+		for _, k := range []uint32{uint32(i), desk.Index} {
+			if _, state := d.Key(k); state != ledger.KeyLive {
+				t.Errorf("key %d: state %d", k, state)
+			}
+		}
+	})
+}
+
+// Nobody allocates beside or beyond what is directly below his own prefix.
+func TestDirectoryPrefixes(t *testing.T) {
+	inst := ledgertest.Institutes()
 	t.Run("a city for another city", func(t *testing.T) {
 		n, city, _ := nation(t)
 		n.Log(keyRow(city, func(k *ledger.KeyRow) { k.Prefix = "MA.156.1302.01" }), city.Allocators...)
@@ -110,22 +132,6 @@ func TestDirectoryThresholds(t *testing.T) {
 		n, city, _ := nation(t)
 		n.Log(keyRow(city, func(k *ledger.KeyRow) { k.Prefix = "MA.156.1301.01.05" }), city.Allocators...)
 		void(t, n, "nobody holds")
-	})
-	t.Run("who may", func(t *testing.T) {
-		n, city, _ := nation(t)
-		i := n.Log(keyRow(city, below), city.Allocators...)
-		bureau := n.AddRegistry("MA.156.1301.01", "sjz-um")
-		desk := n.AddIssuerFor(bureau, "MA.156.1301.01.05", "ID.EXAMPLE")
-		n.Log(row(city, same), inst[1], inst[2])
-		d := fold(t, n)
-		if v := d.Voids(); len(v) != 0 {
-			t.Errorf("void: %v", v)
-		}
-		for _, k := range []uint32{uint32(i), desk.Index} {
-			if _, state := d.Key(k); state != ledger.KeyLive {
-				t.Errorf("key %d: state %d", k, state)
-			}
-		}
 	})
 }
 
@@ -208,8 +214,8 @@ func TestDirectoryNamesStay(t *testing.T) {
 	}
 }
 
-func TestRotation(t *testing.T) {
-	n, city, key := nation(t)
+func TestRotationNeedsBothThresholds(t *testing.T) {
+	n, _, _ := nation(t)
 	inst := ledgertest.Institutes()
 	newKeys := []string{"institute-d.example", "institute-e.example", inst[2]}
 	next := n.Root
@@ -224,16 +230,29 @@ func TestRotation(t *testing.T) {
 	stale.DirectoryThreshold = 3
 	n.Log(ledger.DirectoryEntry{Rotation: &ledger.Rotation{Previous: stale, Root: next}}, append(slices.Clone(newKeys), inst[:2]...)...)
 	void(t, n, "policy in force")
+}
 
-	at := n.Log(rotate, inst[0], inst[1], newKeys[0], newKeys[1])
+// rotated returns a directory with a key row of either policy and a rotation
+// between them, and the next policy.
+func rotated(t *testing.T) (*ledgertest.Nation, ledgertest.Issuer, ledger.RootPolicy) {
+	t.Helper()
+	n, city, key := nation(t)
+	inst, newKeys := ledgertest.Institutes(), []string{"institute-d.example", "institute-e.example"}
+	next := n.Root
+	next.DirectoryKeys = []string{ledgertest.VKey(newKeys[0]), ledgertest.VKey(newKeys[1])}
+	at := n.Log(ledger.DirectoryEntry{Rotation: &ledger.Rotation{Previous: n.Root, Root: next}}, append(newKeys, inst[:2]...)...)
 	d := fold(t, n)
 	if !d.Root().Equal(next) || !slices.Equal(d.Rotations(), []uint64{at}) {
 		t.Fatalf("rotations %v, voids %v", d.Rotations(), d.Voids())
 	}
-	n.Log(keyRow(city, func(*ledger.KeyRow) {}), inst[0], inst[1])
+	n.Log(keyRow(city, asIs), inst[0], inst[1])
 	void(t, n, "signatures")
-	n.Log(keyRow(city, func(*ledger.KeyRow) {}), newKeys[0], newKeys[1])
+	n.Log(keyRow(city, asIs), newKeys...)
+	return n, key, next
+}
 
+func TestFoldFromEitherPolicy(t *testing.T) {
+	n, key, next := rotated(t)
 	// A gateway that is configured with the new policy reads the same.
 	var all [][]byte
 	for i := range n.Directory.Size() {
