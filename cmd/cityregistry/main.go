@@ -62,7 +62,9 @@ type commands struct {
 	Mirror            mirrorCmd            `cmd:"" help:"Keep a verified copy of other registries' logs."`
 	RestoreFromMirror restoreFromMirrorCmd `cmd:"" help:"Rebuild a registry's logs and books from a copy of its logs."`
 
-	Serve   serveCmd   `cmd:"" help:"Serve the published logs over HTTP."`
+	Resolve resolveCmd `cmd:"" help:"Look up an identifier at mirrors, and check what they answer."`
+
+	Serve   serveCmd   `cmd:"" help:"Serve published logs over HTTP, and answer for the names in them."`
 	Keygen  keygenCmd  `cmd:"" help:"Make a witness key. Prints its verifier key."`
 	Witness witnessCmd `cmd:"" help:"Cosign the checkpoints of logs that only grow (C2SP tlog-witness)."`
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"citygate/trust/registry"
+	"citygate/trust/registry/mirrored"
 	"citygate/trust/registry/witness"
 )
 
@@ -39,7 +40,10 @@ func (c *serveCmd) Run(o *office) error {
 			return fmt.Errorf("%s is no folder", dir)
 		}
 	}
-	return o.listen(c.Listen, registry.NewHandler(c.Dir...))
+	mux := http.NewServeMux()
+	mux.Handle("/", registry.NewHandler(c.Dir...))
+	mux.Handle("/resolve/", mirrored.NewResolver(c.Dir...))
+	return o.listen(c.Listen, mux)
 }
 
 type witnessCmd struct {

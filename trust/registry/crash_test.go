@@ -3,6 +3,7 @@ package registry_test
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -32,6 +33,8 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	flag.Parse()
+	flag.Set("test.parallel", "8") // tests wait for the disk and for checkpoints, not for the processor
 	os.Exit(m.Run())
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // RootPolicyFile is where the national registry in dir publishes the root policy that gateways start from.
-func RootPolicyFile(dir string) string { return filepath.Join(dir, "public", "root.json") }
+func RootPolicyFile(dir string) string { return filepath.Join(dir, "public", rootFile) }
 
 func directoryKey(i int) string { return fmt.Sprintf("directory-%d", i+1) }
 

@@ -1,13 +1,17 @@
 package registry
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Handler serves the published trees of one or more registries as tlog-tiles asks, at /{log}/checkpoint, /{log}/tile/... and so on, and a national
@@ -25,6 +29,12 @@ func NewHandler(dirs ...string) *Handler {
 	}
 	return h
 }
+
+// rootFile is the root policy's name in the published tree, and maxChanging the longest checkpoint or root policy.
+const (
+	rootFile    = "root.json"
+	maxChanging = 1 << 20
+)
 
 const (
 	cacheNever   = "no-cache"
@@ -56,28 +66,39 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer f.Close()
-	st, err := f.Stat()
+	if path == rootFile || strings.HasSuffix(path, "/checkpoint") {
+		serveChanging(w, r, path, f)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Cache-Control", cacheForever)
+	http.ServeContent(w, r, "", time.Time{}, f)
+}
+
+// serveChanging serves a small file that is replaced from time to time. Its tag is its content's hash: two checkpoints may be published
+// within one second, which a time of modification would not tell apart.
+func serveChanging(w http.ResponseWriter, r *http.Request, path string, f *os.File) {
+	b, err := io.ReadAll(io.LimitReader(f, maxChanging))
 	if err != nil {
 		http.Error(w, "cannot read", http.StatusInternalServerError)
 		return
 	}
-	contentType, cache := "application/octet-stream", cacheForever
-	switch {
-	case path == "root.json":
-		contentType, cache = "application/json", cacheNever
-	case strings.HasSuffix(path, "/checkpoint"):
-		contentType, cache = "text/plain; charset=utf-8", cacheNever
+	contentType := "text/plain; charset=utf-8"
+	if path == rootFile {
+		contentType = "application/json"
 	}
+	sum := sha256.Sum256(b)
 	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Cache-Control", cache)
-	http.ServeContent(w, r, "", st.ModTime(), f)
+	w.Header().Set("Cache-Control", cacheNever)
+	w.Header().Set("ETag", fmt.Sprintf(`"%x"`, sum[:16]))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
 }
 
 // resource takes the paths of tlog-tiles and nothing else: no dots but the one of a partial tile, so neither Tessera's state nor a
 // temporary file nor a parent folder can be asked for.
 func resource(path string) (string, bool) {
 	path = strings.TrimPrefix(path, "/")
-	if path == "root.json" {
+	if path == rootFile {
 		return path, true
 	}
 	log, rest, ok := strings.Cut(path, "/")

@@ -55,6 +55,24 @@ func TestServe(t *testing.T) {
 			t.Errorf("%s: %d, %q, %d bytes; want %d, %q, %d", c.path, rec.Code, rec.Header().Get("Cache-Control"), rec.Body.Len(), c.status, c.cache, c.size)
 		}
 	}
+	tag := func(tag string) (string, int) {
+		r := httptest.NewRequest(http.MethodGet, "/sjz-records/checkpoint", nil)
+		r.Header.Set("If-None-Match", tag)
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		return rec.Header().Get("ETag"), rec.Code
+	}
+	first, _ := tag("")
+	if _, code := tag(first); code != http.StatusNotModified {
+		t.Errorf("an unchanged checkpoint was sent again: %d", code)
+	}
+	issue(t, city, lamp(260))
+	if _, err := city.Await(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if second, code := tag(first); code != http.StatusOK || second == first {
+		t.Errorf("a new checkpoint was not sent: %d", code)
+	}
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, httptest.NewRequest(http.MethodPut, "/sjz-records/checkpoint", nil))
 	if rec.Code != http.StatusMethodNotAllowed {

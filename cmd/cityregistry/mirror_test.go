@@ -1,0 +1,49 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+// Wipe a city's registry: its names still resolve at a mirror, and its logs come back from there.
+func TestMirrorResolveRestore(t *testing.T) {
+	d := newDesk(t)
+	d.found()
+	lamp := "MA.156.1301.01/LAMP.000421"
+	d.do("issue", "--dir", d.path("sjz"), "--kind", "street-asset", "--id", lamp)
+	d.do("suspend", "--dir", d.path("sjz"), "--id", lamp)
+	origin := d.start("serve", "--dir", d.path("cn"), "--dir", d.path("sjz"), "--listen", "127.0.0.1:0")
+	root := d.path("cn", "public", "root.json")
+	if out := d.do("mirror", "--dir", d.path("copy"), "--root", root, "--from", origin); !strings.Contains(out, "sjz-records\t0\t256\n") {
+		t.Errorf("mirror: %q", out)
+	}
+	if out := d.do("mirror", "--json", "--dir", d.path("copy"), "--root", root, "--from", d.path("cn"), "--from", d.path("sjz"), "--from", origin); strings.Count(out, "\n") != 5 {
+		t.Errorf("mirror again: %q", out)
+	}
+	for _, sub := range []string{"public", "books"} {
+		if err := os.RemoveAll(d.path("sjz", sub)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := d.start("serve", "--dir", d.path("copy"), "--listen", "127.0.0.1:0")
+	var r struct {
+		ID, Log, Kind, Status, Proof string
+		Index                        uint64
+	}
+	out := d.do("resolve", "--json", "--root", root, "--mirror", origin, "--mirror", at, lamp)
+	if err := json.Unmarshal([]byte(out), &r); err != nil || r.ID != lamp || r.Log != "sjz-records" || r.Index != 0 || r.Status != "suspended" || r.Kind != "street-asset" {
+		t.Errorf("resolve: %q, %v", out, err)
+	}
+	if out, _, err := d.try("", "resolve", "--root", root, "--mirror", at, "MA.156.1301.01/NOTHING"); err == nil || out != "" || report(io.Discard, err) != 1 {
+		t.Errorf("resolved what is not there: %q, %v", out, err)
+	}
+	if out := d.do("restore-from-mirror", "--dir", d.path("sjz"), "--from", at); !strings.HasPrefix(out, "sjz-records\t256 entries\t1 records\t0 ") {
+		t.Errorf("restore: %q", out)
+	}
+	if out := d.do("issue", "--fresh", "--dir", d.path("sjz"), "--id", "MA.156.1301.01/LAMP.1"); !strings.HasPrefix(out, "256\t") {
+		t.Errorf("issue after restoring: %q", out)
+	}
+}
