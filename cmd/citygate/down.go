@@ -106,8 +106,16 @@ func (d *down) run(ctx context.Context) error {
 	defer turns.Wait()
 	pull := time.NewTicker(pullEvery)
 	defer pull.Stop()
+	pulling := make(chan struct{}, 1) // holds a token while the mirrors are read
+	tryPull := func() {
+		select {
+		case pulling <- struct{}{}:
+			turns.Go(func() { d.pull(ctx); <-pulling })
+		default:
+		}
+	}
 	if d.link == nil {
-		d.pull(ctx)
+		tryPull()
 	}
 	for {
 		select {
@@ -116,7 +124,7 @@ func (d *down) run(ctx context.Context) error {
 		case <-d.wake:
 		case <-pull.C:
 			if d.quiet() {
-				d.pull(ctx)
+				tryPull()
 			}
 		}
 		for log, raw := range d.take() {

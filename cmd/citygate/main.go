@@ -3,6 +3,7 @@
 //	citygate run --config FILE                 the gateway
 //	citygate scan [--json] FILE…               the codes in pictures
 //	citygate verify --trust FILE TEXT|-        the verdict on a code's text
+//	citygate doctor --config FILE              what is wrong on this box
 //	citygate config [--config FILE]            every key of the configuration, with unit, default and meaning
 //	citygate version
 //
@@ -30,6 +31,7 @@ const usage = `usage: citygate COMMAND
   run      the gateway: camera, verdicts, events, the citizen's page
   scan     read the codes in pictures
   verify   the verdict on a code's text, from a gateway's trust database
+  doctor   look at everything that a gateway needs
   config   every key of the configuration, with unit, default and meaning
   version  the version of this program
 
@@ -49,6 +51,7 @@ func main() {
 func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	commands := map[string]command{
 		"run": runGateway, "scan": runScan, "verify": runVerify, "config": runConfig, "version": runVersion,
+		"doctor": runDoctor,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)

@@ -19,7 +19,6 @@ import (
 	"citygate/scanner/camera"
 	"citygate/sync/outbox"
 	"citygate/sync/wire"
-	"citygate/trust/cityid"
 	"citygate/trust/ledger"
 )
 
@@ -39,9 +38,6 @@ func loadSetup(file string) (setup, error) {
 	var err error
 	if s.config, err = config.Load(file); err != nil {
 		return s, err
-	}
-	if _, err := cityid.Parse(s.config.Place); err != nil {
-		return s, fmt.Errorf("%s: key \"place\": %w", file, err)
 	}
 	if s.policy, err = policy.Load(s.config.Policy); err != nil {
 		return s, err

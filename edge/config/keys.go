@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"citygate/trust/cityid"
 )
 
 // Key describes one key of the file: its unit or form, its default as TOML ("" when the key is required) and what
@@ -23,10 +25,8 @@ func Keys() []Key {
 	return []Key{
 		{"device", "name", "", "this gateway's name: the certificate's CN and the MQTT client id, [a-z0-9_-], 1 to 64 characters",
 			func(c *Config) string { return matches(c.Device, deviceName, "[a-z0-9_-], 1 to 64 characters") }},
-		{"place", "identifier prefix", "", "where the gateway stands, for codes that are valid only in some places",
-			func(c *Config) string {
-				return matches(c.Place, placeName, "an identifier prefix such as MA.156.1301.02")
-			}},
+		{"place", "identifier", "", "where the gateway stands, such as MA.156.1301.02, for codes that are valid only in some places",
+			func(c *Config) string { return checkPlace(c.Place) }},
 		{"root_policy", "path", "", "the root policy: directory log, its witnesses and the directory keys",
 			func(c *Config) string { return required(c.RootPolicy) }},
 		{"state_dir", "path", `"/var/lib/citygate"`, "folder of the trust database and the outbox; only the daemon writes there",
@@ -39,9 +39,7 @@ func Keys() []Key {
 		{"listen", "address:port", `"127.0.0.1:8480"`, "where the citizen's page, /readyz and /metrics are served; loopback only",
 			func(c *Config) string { return checkListen(c.Listen) }},
 		{"follow", "list of prefixes", "[]", "registries whose logs are kept; empty: every registry of the directory",
-			func(c *Config) string {
-				return checkAll(c.Follow, placeName, "an identifier prefix such as MA.156.1301")
-			}},
+			func(c *Config) string { return checkPrefixes(c.Follow) }},
 		{"mirrors", "list of URLs", "[]", "HTTP mirrors of the logs, asked when nothing comes over MQTT; never trusted",
 			func(c *Config) string { return checkURLs(c.Mirrors, "http", "https") }},
 		{"brokers", "list of URLs", "[]", "MQTT brokers, tried in turn: tls://host:8883; empty: no uplink, events wait",
@@ -151,7 +149,6 @@ func quote(s string) string {
 
 const (
 	deviceName = `^[a-z0-9_-]{1,64}$`
-	placeName  = `^MA\.[0-9]{3}(\.[A-Za-z0-9]{1,20}){0,8}$`
 	phone      = `^[0-9 +-]{2,24}$`
 )
 
@@ -174,10 +171,20 @@ func matches(s, pattern, form string) string {
 	return ""
 }
 
-func checkAll(list []string, pattern, form string) string {
+func checkPlace(s string) string {
+	if s == "" {
+		return required(s)
+	}
+	if _, err := cityid.Parse(s); err != nil {
+		return fmt.Sprintf("%q is not an identifier such as MA.156.1301.02: %v", s, err)
+	}
+	return ""
+}
+
+func checkPrefixes(list []string) string {
 	for _, s := range list {
-		if problem := matches(s, pattern, form); problem != "" {
-			return problem
+		if _, err := cityid.ParsePrefix(s); err != nil {
+			return fmt.Sprintf("%q is not a prefix such as MA.156.1301: %v", s, err)
 		}
 	}
 	return ""

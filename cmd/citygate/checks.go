@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"citygate/scanner"
+	"citygate/scanner/camera"
+	"citygate/trust/cache"
+	"citygate/trust/ledger"
+)
+
+// This file implements the checks of `citygate doctor`, each in the order in which it can explain the next.
+
+const (
+	diskLow    = 100 << 20 // bytes free under which an outbox may soon evict
+	diskSome   = 500 << 20
+	trustStale = time.Hour // logs are cosigned again at least every 10 minutes
+	clockAhead = 5 * time.Minute
+	dialLimit  = 5 * time.Second
+	frameLimit = 12 * time.Second
+	darkBelow  = 25 // mean luma of a picture in which codes are hardly read
+	brightOver = 235
+)
+
+type check struct {
+	name string
+	look func(context.Context, setup) finding
+}
+
+func checks() []check {
+	return []check{
+		{"config", checkConfig}, {"disk", checkDisk}, {"clock", checkClock}, {"trust", checkTrust}, {"certificate", checkCert},
+		{"broker", checkBrokers}, {"page", checkPage}, {"camera", checkCamera},
+	}
+}
+
+func checkConfig(_ context.Context, s setup) finding {
+	return good(fmt.Sprintf("device %s at %s; root policy and keys can be read", s.config.Device, s.config.Place))
+}
+
+func checkDisk(_ context.Context, s setup) finding {
+	dir := s.config.StateDir
+	st, err := os.Stat(dir)
+	if err != nil {
+		return fail(err.Error(), "make the folder and give it to the gateway's user; the service manager does so with StateDirectory=")
+	}
+	if !st.IsDir() {
+		return fail(dir+" is no folder", "set state_dir to a folder")
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return warn(fmt.Sprintf("%s has mode %04o: others can read it", dir, st.Mode().Perm()), "chmod 700 "+dir)
+	}
+	if err := unix.Access(dir, unix.W_OK); err != nil {
+		return fail(dir+" cannot be written: "+err.Error(), "run as the gateway's user, and check the owner")
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fail("free space is not known: "+err.Error(), "check the disk")
+	}
+	free := int64(fs.Bavail) * int64(fs.Bsize)
+	found := fmt.Sprintf("%d MB free in %s", free>>20, dir)
+	switch {
+	case free < diskLow:
+		return fail(found, "free some space: events that the fleet has not acknowledged would have to be given up")
+	case free < diskSome:
+		return warn(found, "free some space")
+	}
+	return good(found)
+}
+
+func checkClock(_ context.Context, s setup) finding {
+	now := time.Now()
+	newest := time.Time{}
+	if c, err := cache.OpenReadOnly(filepath.Join(s.config.StateDir, trustFile)); err == nil {
+		for _, l := range c.View().Logs() {
+			if l.Time.After(newest) {
+				newest = l.Time
+			}
+		}
+		c.Close()
+	}
+	if newest.Sub(now) > clockAhead {
+		return fail(fmt.Sprintf("the clock is behind: it says %s, and a checkpoint is of %s", now.UTC().Format(time.RFC3339), newest.UTC().Format(time.RFC3339)),
+			"set the clock; check the time server")
+	}
+	if !newClock().synced() {
+		return warn("not synchronised: codes whose answer hangs on time get \"cannot check now\"", "check the network's time server (timedatectl)")
+	}
+	return good("synchronised")
+}
+
+func checkTrust(_ context.Context, s setup) finding {
+	path := filepath.Join(s.config.StateDir, trustFile)
+	c, err := cache.OpenReadOnly(path)
+	if err != nil {
+		return warn(err.Error(), "it is made at the first start; if the gateway has run, check the disk")
+	}
+	defer c.Close()
+	for _, a := range c.Alarms() {
+		if a.Kind == cache.AlarmFork {
+			return fail("the log "+a.Log+" has shown two histories", "keep the device as it is and call the registry: the evidence is in "+path)
+		}
+	}
+	heads := c.View().Logs()
+	records := 0
+	var oldest time.Duration
+	for _, h := range heads {
+		if h.Short != ledger.DirectoryLog {
+			records++
+		}
+		oldest = max(oldest, time.Since(h.Time))
+	}
+	found := fmt.Sprintf("%d logs, the oldest checkpoint is %s old", len(heads), oldest.Round(time.Second))
+	switch {
+	case records == 0:
+		return fail("no registry's logs are held", "check brokers and mirrors: nothing can be verified yet")
+	case oldest > trustStale:
+		return warn(found, "check brokers and mirrors; the registry's publish may have stopped")
+	}
+	return good(found)
+}
+
+// checkCamera takes one picture, unless the gateway runs: then the camera is its own, and it says how it does.
+func checkCamera(ctx context.Context, s setup) finding {
+	if r, err := askReadiness(ctx, s); err == nil {
+		for _, c := range r.Conditions {
+			if len(c.Code) > 7 && c.Code[:7] == "camera-" {
+				return fail(c.Title+" "+c.Detail, "check cable, key camera and light")
+			}
+		}
+		return good("in use by the running gateway, which sees pictures")
+	}
+	ctx, cancel := context.WithTimeout(ctx, frameLimit)
+	defer cancel()
+	c, err := camera.Open(ctx, s.config.Camera, camera.Options{Width: 1280, Height: 720})
+	if err != nil {
+		return fail(err.Error(), cameraHint(err))
+	}
+	defer c.Close()
+	f, err := c.Next(ctx)
+	if err != nil {
+		return fail(err.Error(), cameraHint(err))
+	}
+	mean := meanLuma(f.Frame)
+	found := fmt.Sprintf("%dx%d, mean brightness %d of 255", f.Width, f.Height, mean)
+	switch {
+	case mean < darkBelow:
+		return warn(found, "too dark to read printed codes: check that the lens is free, or add light")
+	case mean > brightOver:
+		return warn(found, "too bright: check exposure, or shade the lens from the sun")
+	}
+	return good(found)
+}
+
+func cameraHint(err error) string {
+	switch {
+	case errors.Is(err, camera.ErrNoDevice):
+		return "check the cable and the key camera; v4l2-ctl --list-devices lists what is there"
+	case errors.Is(err, camera.ErrUnsupported):
+		return "this build reads files and Motion JPEG only; use the build with OpenCV"
+	}
+	return "check that no other program uses the camera"
+}
+
+// meanLuma is the average of every fourth pixel of every fourth row.
+func meanLuma(f scanner.Frame) int {
+	sum, n := 0, 0
+	for y := 0; y < f.Height; y += 4 {
+		for x := 0; x < f.Width; x += 4 {
+			sum += int(f.Pix[y*f.Stride+x])
+			n++
+		}
+	}
+	return sum / max(n, 1)
+}
