@@ -62,6 +62,7 @@ type commands struct {
 	Mirror            mirrorCmd            `cmd:"" help:"Keep a verified copy of other registries' logs."`
 	RestoreFromMirror restoreFromMirrorCmd `cmd:"" help:"Rebuild a registry's logs and books from a copy of its logs."`
 
+	Monitor monitorCmd `cmd:"" help:"Copy logs, and find in them what should not be there."`
 	Resolve resolveCmd `cmd:"" help:"Look up an identifier at mirrors, and check what they answer."`
 
 	Serve   serveCmd   `cmd:"" help:"Serve published logs over HTTP, and answer for the names in them."`

@@ -285,3 +285,8 @@ func get(t *testing.T, url string) []byte {
 	}
 	return b
 }
+
+func TestMain(m *testing.M) {
+	registry.RouteTesseraLogs(slog.New(slog.DiscardHandler))
+	os.Exit(m.Run())
+}

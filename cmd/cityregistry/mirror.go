@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,52 +47,120 @@ func isDir(path string) bool {
 	return err == nil && st.IsDir()
 }
 
-type mirrorCmd struct {
+// copies are the flags of a folder of copies.
+type copies struct {
 	Dir    string   `required:"" type:"path" help:"Folder of the copies. serve serves it like a registry's."`
 	Root   string   `required:"" type:"path" help:"The root policy to start from: the national root.json, from a place that you trust."`
 	Follow []string `placeholder:"PREFIX" help:"Copy only this registry's logs, and the directory. Repeat for more."`
 	sources
-	Every time.Duration `help:"Copy again and again, such as 1m."`
+	Every time.Duration `help:"Do it again and again, such as 1m."`
 }
 
-// Run copies logs and prints the size of each.
-func (c *mirrorCmd) Run(o *office) error {
+func (c copies) open(o *office) (*mirrored.Copy, error) {
 	if c.Every < 0 || c.Every > 0 && c.Every < time.Second {
-		return usageError{fmt.Errorf("--every %v is shorter than 1s", c.Every)}
+		return nil, usageError{fmt.Errorf("--every %v is shorter than 1s", c.Every)}
 	}
 	b, err := o.read(c.Root)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	root, err := ledger.ParseRootPolicy(b)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	from, err := c.sources.open()
 	if err != nil {
+		return nil, err
+	}
+	return mirrored.Open(c.Dir, mirrored.Options{Root: root, Follow: c.Follow, Sources: from})
+}
+
+// repeat does something once, or until the command is told to stop, whatever goes wrong: sources and witnesses come back.
+func (o *office) repeat(every time.Duration, do func() error) error {
+	err := do()
+	if every == 0 {
 		return err
 	}
-	m, err := mirrored.Open(c.Dir, mirrored.Options{Root: root, Follow: c.Follow, Sources: from})
-	if err != nil {
-		return err
-	}
-	err = o.copyOnce(m)
-	if c.Every == 0 {
-		return err
-	}
-	t := time.NewTicker(c.Every)
+	t := time.NewTicker(every)
 	defer t.Stop()
 	for {
 		if err != nil {
-			fmt.Fprintf(o.err, "cityregistry: %v\n", err) // sources come back
+			fmt.Fprintf(o.err, "cityregistry: %v\n", err)
 		}
 		select {
 		case <-o.ctx.Done():
 			return nil
 		case <-t.C:
-			err = o.copyOnce(m)
+			err = do()
 		}
 	}
+}
+
+type mirrorCmd struct{ copies }
+
+// Run copies logs and prints the size of each.
+func (c *mirrorCmd) Run(o *office) error {
+	m, err := c.copies.open(o)
+	if err != nil {
+		return err
+	}
+	return o.repeat(c.Every, func() error { return o.copyOnce(m) })
+}
+
+type monitorCmd struct {
+	copies
+	Book   []string      `type:"path" help:"A registry's folder, whose books the logs are compared with. Repeat for more."`
+	MaxAge time.Duration `default:"15m" help:"How old a log's newest checkpoint may be."`
+}
+
+// errFindings makes the exit status tell that something was found.
+var errFindings = errors.New("the logs hold what they should not")
+
+// Run copies logs, reads all of them, and prints what it finds.
+func (c *monitorCmd) Run(o *office) error {
+	m, err := c.copies.open(o)
+	if err != nil {
+		return err
+	}
+	return o.repeat(c.Every, func() error { return c.once(o, m) })
+}
+
+func (c *monitorCmd) once(o *office, m *mirrored.Copy) error {
+	reports, syncErr := m.Sync(o.ctx)
+	w := mirrored.Watch{Now: time.Now(), MaxAge: c.MaxAge}
+	var books []*registry.BookReader
+	for _, dir := range c.Book {
+		b, err := registry.ReadBooks(dir)
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		books = append(books, b)
+		w.Books = append(w.Books, b.Logs()...)
+	}
+	w.InBook = func(log string, index uint64, entry []byte) bool {
+		return slices.ContainsFunc(books, func(b *registry.BookReader) bool { return b.Has(log, index, entry) })
+	}
+	findings, err := m.Monitor(reports, w)
+	if err != nil {
+		return errors.Join(syncErr, err)
+	}
+	for _, f := range findings {
+		v := map[string]any{"finding": f.Kind, "log": f.Log, "index": f.Index, "detail": f.Detail}
+		if err := o.answer(v, fmt.Sprintf("%s\t%s\t%d\t%s", f.Kind, f.Log, f.Index, f.Detail)); err != nil {
+			return err
+		}
+	}
+	errs := []error{syncErr}
+	for _, r := range reports {
+		if r.Log != ledger.DirectoryLog {
+			errs = append(errs, r.Err)
+		}
+	}
+	if len(findings) > 0 {
+		errs = append(errs, errFindings)
+	}
+	return errors.Join(errs...)
 }
 
 // copyOnce copies and prints, and joins what went wrong.

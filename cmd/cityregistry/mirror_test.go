@@ -47,3 +47,28 @@ func TestMirrorResolveRestore(t *testing.T) {
 		t.Errorf("issue after restoring: %q", out)
 	}
 }
+
+// The monitor is silent about an honest registry, and finds a record that somebody else put into its log.
+func TestMonitor(t *testing.T) {
+	d := newDesk(t)
+	d.found()
+	d.do("issue", "--dir", d.path("sjz"), "--id", "MA.156.1301.01/LAMP.1")
+	d.do("revoke", "--dir", d.path("sjz"), "--index", "0")
+	origin := d.start("serve", "--dir", d.path("cn"), "--dir", d.path("sjz"), "--listen", "127.0.0.1:0")
+	args := []string{"monitor", "--dir", d.path("copy"), "--root", d.path("cn", "public", "root.json"), "--from", origin, "--book", d.path("sjz"), "--book", d.path("cn")}
+	if out := d.do(args...); out != "" {
+		t.Errorf("found in an honest ledger: %q", out)
+	}
+	book := d.path("sjz", "books", "sjz-records.jsonl")
+	b, err := os.ReadFile(book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(book, b[strings.Index(string(b), "\n")+1:], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := d.try("", args...)
+	if err == nil || !strings.HasPrefix(out, "not-in-book\tsjz-records\t0\t") {
+		t.Errorf("a record that the book lacks: %q, %v", out, err)
+	}
+}

@@ -111,23 +111,7 @@ func (c *publishCmd) Run(o *office) error {
 	if c.Every < 0 || c.Every > 0 && c.Every < time.Second {
 		return usageError{fmt.Errorf("--every %v is shorter than 1s", c.Every)}
 	}
-	err := o.publish(c.Dir)
-	if c.Every == 0 {
-		return err
-	}
-	t := time.NewTicker(c.Every)
-	defer t.Stop()
-	for {
-		if err != nil {
-			fmt.Fprintf(o.err, "cityregistry: %v\n", err) // witnesses come back
-		}
-		select {
-		case <-o.ctx.Done():
-			return nil
-		case <-t.C:
-			err = o.publish(c.Dir)
-		}
-	}
+	return o.repeat(c.Every, func() error { return o.publish(c.Dir) })
 }
 
 func (o *office) publish(dir string) error {

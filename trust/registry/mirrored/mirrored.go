@@ -173,3 +173,8 @@ func readFile(path string) ([]byte, error) {
 	}
 	return b, err
 }
+
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
+}

@@ -1,0 +1,213 @@
+package mirrored
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"citygate/trust/cityid"
+	"citygate/trust/code"
+	"citygate/trust/ledger"
+)
+
+// This file implements the monitor: it reads everything that registries have logged and finds what should not be there. Cosignatures say
+// that a log grew; only a monitor says that its entries are right.
+
+// A Finding is something in a log that its registry has to explain.
+type Finding struct {
+	// Kind is one of the constants below.
+	Kind FindingKind
+	// Log and Index say where it is; for a log as a whole Index is its size.
+	Log   string
+	Index uint64
+	// Detail is for people.
+	Detail string
+}
+
+// FindingKind names a sort of finding. The words are fixed.
+type FindingKind string
+
+// What a monitor finds.
+const (
+	// DoubleAllocation: an identifier has a second record while the first stands.
+	DoubleAllocation FindingKind = "double-allocation"
+	// OutsidePrefix: a record names an identifier that the log's registry does not hold.
+	OutsidePrefix FindingKind = "outside-prefix"
+	// BadEntry: an entry is neither record, commitment nor padding, or no status entry.
+	BadEntry FindingKind = "bad-entry"
+	// StatusForNoRecord: a status names an index that has no record.
+	StatusForNoRecord FindingKind = "status-for-no-record"
+	// UnknownStatus: gateways take the record for suspended.
+	UnknownStatus FindingKind = "unknown-status"
+	// VoidEntry: a directory entry that gateways do not obey.
+	VoidEntry FindingKind = "void-entry"
+	// NotInBook: an entry that the registry's own book does not have. Somebody else holds its log key.
+	NotInBook FindingKind = "not-in-book"
+	// Stopped: the newest checkpoint is old.
+	Stopped FindingKind = "stopped"
+	// Fork: the log has shown two histories; the notes are in evidence/.
+	Fork FindingKind = "fork"
+)
+
+// Watch says what Monitor looks for beyond what the logs themselves show.
+type Watch struct {
+	// Now is the time against which checkpoints are held; MaxAge how old one may be, 0 for 15 minutes.
+	Now    time.Time
+	MaxAge time.Duration
+	// InBook compares an entry with the registry's own book; nil compares nothing. It is asked only for logs that Books names.
+	InBook func(log string, index uint64, entry []byte) bool
+	Books  []string
+}
+
+// defaultMaxAge leaves room for one missed round: logs are cosigned at least every 10 minutes.
+const defaultMaxAge = 15 * time.Minute
+
+// monitor is one pass over all logs.
+type monitor struct {
+	c        *Copy
+	w        Watch
+	d        *ledger.Directory
+	first    map[cityid.ID]place
+	findings []Finding
+}
+
+// place is where an identifier's newest record is, and until when it stands.
+type place struct {
+	log      string
+	index    uint64
+	notAfter int64
+	revoked  bool
+}
+
+// Monitor reads all that is copied and gives what it finds, by log and index. Sync reports forks as it meets them; Monitor reports those of
+// the reports that it is given, and everything else from what is held. It needs memory for every public identifier.
+func (c *Copy) Monitor(reports []LogReport, w Watch) ([]Finding, error) {
+	if w.MaxAge == 0 {
+		w.MaxAge = defaultMaxAge
+	}
+	d, err := c.Directory()
+	if err != nil {
+		return nil, err
+	}
+	m := &monitor{c: c, w: w, d: d, first: make(map[cityid.ID]place)}
+	for _, r := range reports {
+		if fork := (*ledger.ForkError)(nil); errors.As(r.Err, &fork) {
+			m.find(Fork, r.Log, r.To, fork.Error())
+		}
+	}
+	for _, v := range d.Voids() {
+		m.find(VoidEntry, ledger.DirectoryLog, v.Index, v.Reason)
+	}
+	if err := m.directory(); err != nil {
+		return nil, err
+	}
+	for _, row := range d.Registries() {
+		if err := m.registry(row); err != nil {
+			return nil, err
+		}
+	}
+	return m.findings, nil
+}
+
+func (m *monitor) find(k FindingKind, log string, index uint64, detail string) {
+	m.findings = append(m.findings, Finding{k, log, index, detail})
+}
+
+// entries shows every held entry of a log, and checks age and book on the way. It reports whether the log is held.
+func (m *monitor) entries(short string, policies []ledger.LogPolicy, show func(i uint64, e []byte)) (uint64, bool, error) {
+	l := m.c.log(short, policies)
+	if !isFile(filepath.Join(l.dir, ledger.CheckpointPath)) {
+		return 0, false, nil
+	}
+	held, err := l.load()
+	if err != nil {
+		return 0, false, err
+	}
+	if age := m.w.Now.Sub(held.cp.Time); age > m.w.MaxAge {
+		m.find(Stopped, short, held.cp.Size, fmt.Sprintf("last cosigned %s ago", age.Round(time.Second)))
+	}
+	booked := m.w.InBook != nil && slices.Contains(m.w.Books, short)
+	for n := uint64(0); n*ledger.TileWidth < held.cp.Size; n++ {
+		entries, err := l.bundle(n, width(n, held.cp.Size))
+		if err != nil {
+			return 0, false, err
+		}
+		for i, e := range entries {
+			at := n*ledger.TileWidth + uint64(i)
+			if booked && !m.w.InBook(short, at, e) {
+				m.find(NotInBook, short, at, "the registry's book has another row or none")
+			}
+			show(at, e)
+		}
+	}
+	return held.cp.Size, true, nil
+}
+
+// directory looks at the directory's age and book; what its entries mean, Directory has judged.
+func (m *monitor) directory() error {
+	_, _, err := m.entries(ledger.DirectoryLog, []ledger.LogPolicy{m.c.opts.Root.Directory}, func(uint64, []byte) {})
+	return err
+}
+
+// registry reads a status log first, because a renewal is right only after the record before was revoked.
+func (m *monitor) registry(row *ledger.RegistryRow) error {
+	prefix, err := cityid.ParsePrefix(row.Prefix)
+	if err != nil {
+		return err
+	}
+	var raws [][]byte
+	if _, _, err := m.entries(row.Status.Short, m.d.Policies(row.Status.Short), func(_ uint64, e []byte) { raws = append(raws, e) }); err != nil {
+		return err
+	}
+	set := new(ledger.StatusSet).With(raws)
+	empty := make(map[uint64]bool) // indices without a record: few, as a batch has at most 255
+	size, held, err := m.entries(row.Records.Short, m.d.Policies(row.Records.Short), func(i uint64, e []byte) {
+		if !m.record(row.Records.Short, prefix, i, e, set) {
+			empty[i] = true
+		}
+	})
+	if err != nil || !held {
+		return err
+	}
+	for i, raw := range raws {
+		e, err := ledger.ParseStatusEntry(raw)
+		switch {
+		case err != nil:
+			m.find(BadEntry, row.Status.Short, uint64(i), "not a status entry")
+		case e.Index >= size || empty[e.Index]:
+			m.find(StatusForNoRecord, row.Status.Short, uint64(i), fmt.Sprintf("index %d of %d has no record", e.Index, size))
+		case e.Status != ledger.Revoked && e.Status != ledger.Suspended && e.Status != ledger.Restored:
+			m.find(UnknownStatus, row.Status.Short, uint64(i), fmt.Sprintf("status %d of record %d", uint8(e.Status), e.Index))
+		}
+	}
+	return nil
+}
+
+// record judges one entry of a records log, and reports whether it is a record at all.
+func (m *monitor) record(log string, prefix cityid.Prefix, i uint64, e []byte, set *ledger.StatusSet) bool {
+	switch {
+	case string(e) == code.Padding:
+		return false
+	case len(e) == 1+code.HashSize && e[0] == code.TypePersonal:
+		return true
+	}
+	id, ok := public(e)
+	if !ok {
+		m.find(BadEntry, log, i, "neither record nor commitment nor padding")
+		return false
+	}
+	if !prefix.Covers(id) {
+		m.find(OutsidePrefix, log, i, fmt.Sprintf("%s is not below %s", id, prefix))
+	}
+	claims, err := code.Code{Body: e}.Claims()
+	if err != nil {
+		return true
+	}
+	if old, ok := m.first[id]; ok && !old.revoked && (old.notAfter == 0 || claims.Issued == 0 || claims.Issued <= old.notAfter) {
+		m.find(DoubleAllocation, log, i, fmt.Sprintf("%s stands already at %s %d", id, old.log, old.index))
+	}
+	m.first[id] = place{log, i, claims.NotAfter, set.Of(i) == ledger.Revoked}
+	return true
+}
