@@ -72,8 +72,8 @@ func (r *Reader) centre(l *luma.Level, p luma.Point, module float64, t int, ligh
 		for _, dir := range [...]luma.Point{{Y: 1}, {X: 1}} {
 			var a, b [edgesNeeded]float64
 			step := min(max(module/3, 0.4), 1.5)
-			if l.Ray(p, dir, t, light, step, 12*module, a[:], &r.Work) < edgesNeeded ||
-				l.Ray(p, dir.Mul(-1), t, light, step, 12*module, b[:], &r.Work) < edgesNeeded {
+			if l.Ray(p, dir, t, light, step, 2.6*module, a[:], &r.Work) < edgesNeeded ||
+				l.Ray(p, dir.Mul(-1), t, light, step, 2.6*module, b[:], &r.Work) < edgesNeeded {
 				return p, false
 			}
 			shift := 0.0
@@ -97,15 +97,16 @@ func (r *Reader) centre(l *luma.Level, p luma.Point, module float64, t int, ligh
 func (r *Reader) trace(l *luma.Level, c luma.Point, module float64, t int, light bool, points *[rays]luma.Point) bool {
 	bad := 0
 	step := min(max(module/3, 0.4), 1.5)
-	for i := range points {
+	for k := range points {
+		i := (k*27 + 8) % rays // the diagonals first: most of what passed so far fails there
 		sin, cos := math.Sincos(2 * math.Pi * float64(i) / rays)
 		dir := luma.Point{X: cos, Y: sin}
 		var e [edgesNeeded]float64
-		ok := l.Ray(c, dir, t, light, step, 14*module, e[:], &r.Work) == edgesNeeded
+		ok := l.Ray(c, dir, t, light, step, 2.6*module, e[:], &r.Work) == edgesNeeded
 		if ok {
 			m := e[3] / 3.5
-			for k := range 3 {
-				ok = ok && math.Abs(e[k]-(float64(k)+0.5)*m) < rayTolerance*m+0.6
+			for j := range 3 {
+				ok = ok && math.Abs(e[j]-(float64(j)+0.5)*m) < rayTolerance*m+0.6
 			}
 		}
 		points[i] = c.Add(dir.Mul(e[3]))

@@ -86,10 +86,11 @@ func (r *Reader) agreement(p *place, reach int, light bool) float64 {
 	return c
 }
 
-// refine moves the corners, one direction at a time, as long as score rises. first is the first step in modules.
-func (r *Reader) refine(p *place, first float64, score func(*place) float64) {
+// refine moves the corners, one direction at a time, as long as the score rises: the agreement of the known modules up to reach, or the clarity where reach is
+// 0. first is the first step in modules.
+func (r *Reader) refine(p *place, first float64, reach int, light bool) {
 	m := p.module()
-	p.score = score(p)
+	p.score = r.score(p, reach, light)
 	for step := first; step > 0.06; step /= 2 {
 		for round := 0; round < 3; round++ {
 			better := false
@@ -100,7 +101,7 @@ func (r *Reader) refine(p *place, first float64, score func(*place) float64) {
 					if !q.setH() {
 						continue
 					}
-					if q.score = score(&q); q.score > p.score+1e-4 {
+					if q.score = r.score(&q, reach, light); q.score > p.score+1e-4 {
 						*p, better = q, true
 					}
 				}
@@ -110,6 +111,13 @@ func (r *Reader) refine(p *place, first float64, score func(*place) float64) {
 			}
 		}
 	}
+}
+
+func (r *Reader) score(p *place, reach int, light bool) float64 {
+	if reach == 0 {
+		return r.clarity(p, light)
+	}
+	return r.agreement(p, reach, light)
 }
 
 const minAgreement = 0.62 // of bullseye and orientation marks
@@ -137,12 +145,11 @@ func (r *Reader) orient(e *bullseye) (best place, m mode, ok bool) {
 			if !p.grow(float64(p.core()) + 0.5) {
 				continue
 			}
-			light := e.light
-			r.refine(&p, 0.25, func(q *place) float64 { return r.agreement(q, q.core(), light) })
+			r.refine(&p, 0.25, p.core(), e.light)
 			if p.score < minAgreement || (ok && p.score < best.score) {
 				continue
 			}
-			if found, good := r.readMode(&p, light); good {
+			if found, good := r.readMode(&p, e.light); good {
 				best, m, ok = p, found, true
 			}
 		}

@@ -56,8 +56,7 @@ func (r *Reader) try(e *bullseye) {
 	r.expand(&p, e.light)
 	for round := range 2 {
 		if round == 1 { // nothing is known of the outer layers but that their modules are either dark or light
-			light := e.light
-			r.refine(&p, 0.5, func(q *place) float64 { return r.clarity(q, light) })
+			r.refine(&p, 0.5, 0, e.light)
 		}
 		r.sample(&p)
 		for _, a := range attempts {
@@ -86,8 +85,7 @@ func (r *Reader) expand(p *place, light bool) {
 		if !p.grow(float64(reach)+0.5) || p.compact {
 			continue
 		}
-		limit := reach
-		r.refine(p, 0.5, func(q *place) float64 { return r.agreement(q, limit, light) })
+		r.refine(p, 0.5, reach, light)
 	}
 	p.grow(float64(half) + 0.5)
 }

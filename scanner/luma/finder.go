@@ -45,6 +45,11 @@ func (c *Finders) Collect(k *Look) {
 
 // verify adds the finder that h cuts, if it does.
 func (c *Finders) verify(l *Level, index int, h *Hit) {
+	t := l.Thresholds.At(int(h.X), int(h.Y)) << 8
+	c.Work -= 2
+	if t == 0 || !l.upright(h, t, &c.Work) {
+		return
+	}
 	p := Point{h.X * l.Scale, h.Y * l.Scale}
 	size := h.Width * l.Scale / 7
 	for i := range c.Found {
@@ -53,11 +58,6 @@ func (c *Finders) verify(l *Level, index int, h *Hit) {
 			f.Hits++
 			return
 		}
-	}
-	t := l.Thresholds.At(int(h.X), int(h.Y)) << 8
-	c.Work -= 2
-	if t == 0 || !l.upright(h, t, &c.Work) {
-		return
 	}
 	f, ok := l.concentric(Point{h.X, h.Y}, h.Width, t, h.Light, &c.Work)
 	if !ok {
@@ -115,34 +115,35 @@ func (l *Level) column(x, y, step, t int, light bool, limit int) (runs [3]int, n
 }
 
 // Ray walks from p in the direction of the unit vector dir and stores the distances at which the picture crosses t (in 1/256), interpolated,
-// until all of edges are set. It returns how many it found up to the limit. light tells on which side of t it starts; where p is not, there are none.
+// until all of edges are set. It returns how many it found; it ends where a run is longer than the limit. light tells on which side of t it starts; where p is
+// not, there are none.
 func (m *Image) Ray(p, dir Point, t int, light bool, step, limit float64, edges []float64, work *int) int {
 	last := m.At(p.X, p.Y) - t
 	if last >= 0 != light {
 		return 0
 	}
-	n := 0
-	for d := step; d <= limit; d += step {
+	n, d := 0, step
+	for end := limit; d <= end; d += step {
 		v := m.At(p.X+d*dir.X, p.Y+d*dir.Y) - t
 		if (v < 0) != (last < 0) {
 			edges[n] = d - step*float64(v)/float64(v-last)
+			end = d + limit
 			if n++; n == len(edges) {
-				*work -= int(d/step) + 1
-				return n
+				break
 			}
 		}
 		last = v
 	}
-	*work -= int(limit/step) + 1
+	*work -= int(d/step) + 1
 	return n
 }
 
 // cut measures a line through p in both directions: the five runs have to be 1:1:3:1:1. It returns the whole width and how far the pattern's
-// middle lies from p along dir.
-func (l *Level) cut(p, dir Point, t int, light bool, width float64, work *int) (total, offset float64, ok bool) {
+// middle lies from p along dir. No run may be longer than limit.
+func (l *Level) cut(p, dir Point, t int, light bool, width, limit float64, work *int) (total, offset float64, ok bool) {
 	var a, b [3]float64
 	step := min(max(width/21, 0.5), 1.5)
-	if l.Ray(p, dir, t, light, step, width*1.5, a[:], work) < 3 || l.Ray(p, dir.Mul(-1), t, light, step, width*1.5, b[:], work) < 3 {
+	if l.Ray(p, dir, t, light, step, limit, a[:], work) < 3 || l.Ray(p, dir.Mul(-1), t, light, step, limit, b[:], work) < 3 {
 		return 0, 0, false
 	}
 	total = a[2] + b[2]
@@ -162,19 +163,19 @@ var slanted = [...]Point{{0.9239, 0.3827}, {0.3827, 0.9239}, {-0.3827, 0.9239}, 
 func (l *Level) concentric(p Point, width float64, t int, light bool, work *int) (f Finder, ok bool) {
 	const d = math.Sqrt2 / 2
 	right, down := Point{1, 0}, Point{0, 1}
-	high, off, ok := l.cut(p, down, t, light, width, work)
+	high, off, ok := l.cut(p, down, t, light, width, width, work)
 	if !ok || high > 3*width || width > 3*high {
 		return f, false
 	}
 	p.Y += off
-	wide, off, ok := l.cut(p, right, t, light, width, work)
+	wide, off, ok := l.cut(p, right, t, light, width, 0.45*width, work)
 	if !ok {
 		return f, false
 	}
 	p.X += off
 	larger := max(wide, high)
-	_, off1, ok1 := l.cut(p, Point{d, d}, t, light, larger, work)
-	_, off2, ok2 := l.cut(p, Point{d, -d}, t, light, larger, work)
+	_, off1, ok1 := l.cut(p, Point{d, d}, t, light, larger, 0.45*larger, work)
+	_, off2, ok2 := l.cut(p, Point{d, -d}, t, light, larger, 0.45*larger, work)
 	if !ok1 && !ok2 {
 		return f, false
 	}
@@ -183,14 +184,14 @@ func (l *Level) concentric(p Point, width float64, t int, light bool, work *int)
 		p = p.Add(Point{(off1 + off2) * d / 2, (off1 - off2) * d / 2})
 		clean++
 	}
-	if h, off, ok := l.cut(p, down, t, light, high, work); ok {
+	if h, off, ok := l.cut(p, down, t, light, high, 0.45*high, work); ok {
 		p.Y, high = p.Y+off/2, h
 	}
-	if w, off, ok := l.cut(p, right, t, light, wide, work); ok {
+	if w, off, ok := l.cut(p, right, t, light, wide, 0.45*wide, work); ok {
 		p.X, wide = p.X+off/2, w
 	}
 	for _, dir := range slanted {
-		if _, _, ok := l.cut(p, dir, t, light, larger, work); ok {
+		if _, _, ok := l.cut(p, dir, t, light, larger, 0.45*larger, work); ok {
 			clean++
 		}
 	}

@@ -18,7 +18,7 @@ type Hit struct {
 }
 
 // maxHits bounds the hits of one picture; a picture with more is texture.
-const maxHits = 6000
+const maxHits = 16000
 
 // scanRows appends the hits in every step-th row.
 func (l *Level) scanRows(step int, bullseyes bool) {

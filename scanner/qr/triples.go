@@ -113,7 +113,7 @@ func (r *Reader) moduleAlong(f *luma.Finder, dir luma.Point) float64 {
 	var e [3]float64
 	sum, sides := 0.0, 0
 	for _, s := range [...]float64{1, -1} {
-		if l.Ray(c, dir.Mul(s), f.T, f.Light, step, 9*m, e[:], &r.Work) == 3 {
+		if l.Ray(c, dir.Mul(s), f.T, f.Light, step, 5*m, e[:], &r.Work) == 3 {
 			sum += (e[2]/3.5 + e[1]/2.5) / 2
 			sides++
 		}
