@@ -156,11 +156,21 @@ func (s *StatusSet) Of(index uint64) Status {
 	return Good
 }
 
-// find returns the place of a record in the sparse list.
+// find returns the place of a record in the sparse list. It is written out because
+// slices.BinarySearchFunc calls a function for each step, and this is the status
+// check of every scan.
 func (p *statusPage) find(low uint16) (int, bool) {
-	return slices.BinarySearchFunc(p.sparse, low, func(e uint32, low uint16) int {
-		return int(e>>2) - int(low)
-	})
+	key := uint32(low) << 2 // not above the record's entry, whatever its status
+	i, j := 0, len(p.sparse)
+	for i < j {
+		h := int(uint(i+j) >> 1)
+		if p.sparse[h] < key {
+			i = h + 1
+		} else {
+			j = h
+		}
+	}
+	return i, i < len(p.sparse) && p.sparse[i]>>2 == uint32(low)
 }
 
 func (p *statusPage) clone() *statusPage {
