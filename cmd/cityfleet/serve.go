@@ -61,13 +61,19 @@ func (cmd serveCommand) Run(s *streams) error {
 		return fmt.Errorf("listen (is another server running there?): %w", err)
 	}
 	s.log.Info("fleet server started", "pages", "http://"+l.Addr().String()+"/")
-	g, ctx := errgroup.WithContext(s.ctx)
-	g.Go(func() error { return db.Run(ctx) })
-	g.Go(func() error { return in.Run(ctx) })
+	tasks := []func(context.Context) error{db.Run, in.Run, func(ctx context.Context) error { return pages.Run(ctx, l) }}
 	if len(c.Mirrors) > 0 {
-		g.Go(func() error { return f.Run(ctx) })
+		tasks = append(tasks, f.Run)
 	}
-	g.Go(func() error { return pages.Run(ctx, l) })
+	return runAll(s.ctx, tasks)
+}
+
+// runAll runs all tasks until ctx ends or one of them fails.
+func runAll(ctx context.Context, tasks []func(context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, task := range tasks {
+		g.Go(func() error { return task(ctx) })
+	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

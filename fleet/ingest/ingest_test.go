@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 // Batches of many devices, in any order and many times, are committed once and
 // acknowledged to their end, through a real broker and through the embedded one.
 func TestEverythingOnce(t *testing.T) {
-	for name, broker := range map[string]func(*testing.T) string{"mosquitto": mosquitto, "embedded": embedded} {
+	for name, broker := range map[string]func(testing.TB) string{"mosquitto": mosquitto, "embedded": embedded} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, broker(t), nil, nil)
 			var msgs [][2]any

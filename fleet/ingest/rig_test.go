@@ -28,7 +28,7 @@ import (
 const limit = 20 * time.Second // for anything that a test waits for
 
 // mosquitto starts a real broker on a free port, or skips with the reason.
-func mosquitto(t *testing.T) string {
+func mosquitto(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("mosquitto")
 	if err != nil {
@@ -65,7 +65,7 @@ func mosquitto(t *testing.T) string {
 }
 
 // embedded starts the embedded broker.
-func embedded(t *testing.T) string {
+func embedded(t testing.TB) string {
 	t.Helper()
 	addr := freeAddr(t)
 	b := mochi.New(&mochi.Options{Logger: slog.New(slog.DiscardHandler)})
@@ -84,7 +84,7 @@ func embedded(t *testing.T) string {
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
 
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func freeAddr(t *testing.T) string {
 }
 
 // waitFor polls a condition of another process, which gives no other signal.
-func waitFor(t *testing.T, what string, ok func() bool) {
+func waitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.After(limit)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -157,6 +157,15 @@ func newRig(t *testing.T, broker string, change func(*ingest.Config), wrap func(
 		s.Close()
 	})
 	r.mqtt = client(t, broker, "tester")
+	r.listen()
+	r.awaitState(wire.StateOn)
+	return r
+}
+
+// listen receives acknowledgements, checking each signature, and the state of
+// ingest.
+func (r *rig) listen() {
+	t := r.t
 	r.subscribe(wire.TopicAck("+"), func(topic string, b []byte) {
 		a, err := wire.DecodeAck(b)
 		if err != nil {
@@ -174,11 +183,9 @@ func newRig(t *testing.T, broker string, change func(*ingest.Config), wrap func(
 			r.state <- s
 		}
 	})
-	r.awaitState(wire.StateOn)
-	return r
 }
 
-func client(t *testing.T, broker, id string) mqtt.Client {
+func client(t testing.TB, broker, id string) mqtt.Client {
 	t.Helper()
 	c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(broker).SetClientID(id).SetProtocolVersion(4).SetAutoReconnect(false).SetOrderMatters(false))
 	if tok := c.Connect(); !tok.WaitTimeout(limit) || tok.Error() != nil {
