@@ -16,12 +16,12 @@ var holderKey = ledgertest.Key("holder")
 // city is a nation with one registry and a few sealed records, and the texts of their codes.
 type city struct {
 	*ledgertest.Nation
-	view               *ledger.View
-	lamp, other        string
-	revoked, forged    string
-	person, badPerson  string
-	personIndex        uint64
-	personID, personKy string
+	view              *ledger.View
+	lamp, other       string
+	revoked, forged   string
+	person, badPerson string
+	personIndex       uint64
+	personID          string
 }
 
 func newCity(t *testing.T) *city {

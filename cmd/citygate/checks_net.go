@@ -120,11 +120,13 @@ func checkPage(ctx context.Context, s setup) finding {
 	if err != nil {
 		return warn("the gateway does not run: "+err.Error(), "start it: systemctl start citygate")
 	}
-	for _, c := range r.Conditions {
+	if len(r.Conditions) > 0 { // the worst comes first
+		c := r.Conditions[0]
+		where := c.Code + " on http://" + s.config.Listen + "/readyz"
 		if !r.Ready {
-			return fail("out of service: "+c.Title, c.Code+" on http://"+s.config.Listen+"/readyz")
+			return fail("out of service: "+c.Title, where)
 		}
-		return warn(c.Title, c.Code+" on http://"+s.config.Listen+"/readyz")
+		return warn(c.Title, where)
 	}
 	if !r.Ready {
 		return fail("the gateway runs and makes no progress", "see its log: journalctl -u citygate")
