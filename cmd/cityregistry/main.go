@@ -49,6 +49,8 @@ type commands struct {
 	Enrol    enrolCmd    `cmd:"" help:"Print the enrolment request of a registry again."`
 	Allocate allocateCmd `cmd:"" help:"Enter a registry into the national directory. Prints the allocation."`
 	Accept   acceptCmd   `cmd:"" help:"Take an allocation, so that the registry can issue."`
+	Rotate   rotateCmd   `cmd:"" help:"Make the next issuer key. Prints its enrolment request."`
+	Withdraw withdrawCmd `cmd:"" help:"End a key row of the directory; its sealed codes up to a size stand."`
 	Logs     logsCmd     `cmd:"" help:"Print the verifier keys of a registry's logs, for witnesses."`
 
 	Issue   issueCmd   `cmd:"" help:"Issue one identifier, or those of a CSV file, and write their codes."`

@@ -72,3 +72,20 @@ func TestMonitor(t *testing.T) {
 		t.Errorf("a record that the book lacks: %q, %v", out, err)
 	}
 }
+
+func TestRotate(t *testing.T) {
+	d := newDesk(t)
+	d.found()
+	d.do("issue", "--dir", d.path("sjz"), "--id", "MA.156.1301.01/LAMP.1")
+	d.write("next.json", d.do("rotate", "--dir", d.path("sjz")))
+	d.do("allocate", "--dir", d.path("cn"), "--request", d.path("next.json"), "--into", d.path("sjz"))
+	if out := d.do("withdraw", "--dir", d.path("cn"), "--key", "3", "--size", "256"); out != "3\twithdrawn\t256\n" {
+		t.Errorf("withdraw: %q", out)
+	}
+	if out := d.do("issue", "--json", "--fresh", "--dir", d.path("sjz"), "--id", "MA.156.1301.01/LAMP.2"); *decode(t, out).Index != 256 {
+		t.Errorf("issue: %q", out)
+	}
+	if _, _, err := d.try("", "withdraw", "--dir", d.path("sjz"), "--key", "3", "--size", "256"); err == nil {
+		t.Error("a city withdrew a key row")
+	}
+}

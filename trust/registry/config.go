@@ -41,6 +41,8 @@ type Config struct {
 	Mirrors []string `json:"mirrors,omitempty"`
 	// Key is the directory index of the issuer key's row; absent until the registry has been allocated.
 	Key *uint32 `json:"key,omitempty"`
+	// Issuer is the name of the issuer key's file in keys/, without ".seed"; absent is "issuer". A rotation changes it together with Key.
+	Issuer string `json:"issuer,omitempty"`
 }
 
 // Witness is where a witness is reached and how its cosignatures are checked.

@@ -109,7 +109,12 @@ func Enrol(dir string) (Enrolment, error) {
 	if err != nil {
 		return Enrolment{}, err
 	}
-	issuer, err := LoadIssuerKey(IssuerKeyFile(dir))
+	return c.enrol(dir, c.issuerKeyFile(dir))
+}
+
+// enrol asks for the row of the issuer key in a file.
+func (c Config) enrol(dir, keyFile string) (Enrolment, error) {
+	issuer, err := LoadIssuerKey(keyFile)
 	if err != nil {
 		return Enrolment{}, err
 	}
@@ -129,23 +134,6 @@ func Enrol(dir string) (Enrolment, error) {
 		*to = Log{Short: log, Origin: c.origin(log), Keys: []string{key}}
 	}
 	return e, nil
-}
-
-// Accept notes in the registry's configuration that the directory has its rows, so that it can issue.
-func Accept(dir string, a Allocation) error {
-	c, err := ReadConfig(dir)
-	if err != nil {
-		return err
-	}
-	issuer, err := LoadIssuerKey(IssuerKeyFile(dir))
-	if err != nil {
-		return err
-	}
-	if a.Prefix != c.Prefix || !bytes.Equal(a.IssuerKey, issuer.Public().(ed25519.PublicKey)) {
-		return fmt.Errorf("the allocation is for %s and another key or prefix than this registry's (%s)", a.Prefix, c.Prefix)
-	}
-	c.Key = &a.Key
-	return writeConfig(dir, c)
 }
 
 // rows gives the directory's rows of an enrolment.

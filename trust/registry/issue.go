@@ -171,18 +171,16 @@ func (r *Registry) answer(ctx context.Context, index uint64, leaves subtrees) (I
 	return Issued{Request: w.Request, ID: id, Index: index, Code: c, Text: text}, nil
 }
 
-// issuer gives the issuer key and the directory index of its row.
+// issuer gives the issuer key and the directory index of its row. Both come from one reading of the configuration, as another process may
+// enrol the registry or rotate its key at any time.
 func (r *Registry) issuer() (ed25519.PrivateKey, uint32, error) {
-	if r.key == nil {
-		c, err := ReadConfig(r.dir) // it may have been enrolled since it was opened
-		if err != nil {
-			return nil, 0, err
-		}
-		if c.Key == nil {
-			return nil, 0, ErrNotEnrolled
-		}
-		r.key = c.Key
+	c, err := ReadConfig(r.dir)
+	if err != nil {
+		return nil, 0, err
 	}
-	key, err := LoadIssuerKey(IssuerKeyFile(r.dir))
-	return key, *r.key, err
+	if c.Key == nil {
+		return nil, 0, ErrNotEnrolled
+	}
+	key, err := LoadIssuerKey(c.issuerKeyFile(r.dir))
+	return key, *c.Key, err
 }

@@ -21,14 +21,32 @@ const keyMode = 0o600
 // Names of key files that are not a log's.
 const (
 	allocationKey    = "allocation"
-	directoryKeys    = 3 // institutes that hold a directory key
-	defaultThreshold = 2 // of them that must sign a directory entry
+	firstIssuer      = "issuer"
+	nextIssuer       = "issuer-next" // of a rotation that the directory has not entered yet
+	directoryKeys    = 3             // institutes that hold a directory key
+	defaultThreshold = 2             // of them that must sign a directory entry
 )
 
 func keyFile(dir, name string) string { return filepath.Join(dir, "keys", name+".skey") }
 
-// IssuerKeyFile is where the registry in dir keeps its issuer key: an Ed25519 seed as 64 hex digits and a newline, mode 0600.
-func IssuerKeyFile(dir string) string { return filepath.Join(dir, "keys", "issuer.seed") }
+// IssuerKeyFile is where the registry in dir keeps its issuer key: an Ed25519 seed as 64 hex digits and a newline, mode 0600. It is
+// keys/issuer.seed until the first rotation.
+func IssuerKeyFile(dir string) string {
+	c, err := ReadConfig(dir)
+	if err != nil {
+		c = Config{} // a registry that is being made
+	}
+	return c.issuerKeyFile(dir)
+}
+
+func (c Config) issuerKeyFile(dir string) string {
+	if c.Issuer == "" {
+		return seedFile(dir, firstIssuer)
+	}
+	return seedFile(dir, c.Issuer)
+}
+
+func seedFile(dir, name string) string { return filepath.Join(dir, "keys", name+".seed") }
 
 // LoadIssuerKey reads an issuer key file. Errors never contain the key.
 func LoadIssuerKey(path string) (ed25519.PrivateKey, error) {
@@ -59,13 +77,13 @@ func readSecret(path string) ([]byte, error) {
 	return b, nil
 }
 
-// makeIssuerKey makes the issuer key unless there is one.
-func makeIssuerKey(dir string) error {
+// makeIssuerKey makes an issuer key unless there is one of the name.
+func makeIssuerKey(dir, name string) error {
 	_, priv, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return fmt.Errorf("make issuer key: %w", err)
 	}
-	return keep(IssuerKeyFile(dir), hex.EncodeToString(priv.Seed())+"\n")
+	return keep(seedFile(dir, name), hex.EncodeToString(priv.Seed())+"\n")
 }
 
 // makeNoteKey makes an Ed25519 key in note form unless there is one.

@@ -64,9 +64,8 @@ type Registry struct {
 	lock   *os.File // flocked by exclusive
 	open   *os.File // says that this process has the folder open
 	cancel context.CancelFunc
-	turn   chan struct{} // holds one token while exclusive runs; guards key and the maps and folds below
+	turn   chan struct{} // holds one token while exclusive runs; guards the maps and folds below
 
-	key       *uint32 // directory index of the issuer key's row, nil until it is known
 	cfg       Config
 	logs      []*ledgerLog // in the order of Config.logs
 	records   *ledgerLog
@@ -86,7 +85,7 @@ func Create(dir string, c Config) error {
 		return fmt.Errorf("create registry: %w", err)
 	}
 	if old, err := ReadConfig(dir); err == nil {
-		c.Key = old.Key
+		c.Key, c.Issuer = old.Key, old.Issuer
 		if string(indented(old)) != string(indented(c)) {
 			return fmt.Errorf("create registry: %s holds another one, of %s", dir, old.Prefix)
 		}
@@ -130,7 +129,7 @@ func makeKeys(dir string, c Config) error {
 			}
 		}
 	}
-	return makeIssuerKey(dir)
+	return makeIssuerKey(dir, firstIssuer)
 }
 
 // Open opens the registry in dir and brings its logs up to its books. The first time it begins the logs, which needs a quorum of the

@@ -1,0 +1,150 @@
+// A view of the ledger over HTTP, from the published tree of any mirror: checkpoints with their signatures and quorums, and below
+// them nothing that does not lead to their roots.
+
+import {Reader} from './cbor.js';
+import {foldDirectory} from './directory.js';
+import {openCheckpoint, readRoot} from './note.js';
+import {maxIndex} from './rows.js';
+import {Tree, leafHash, parseBundle, parseTile, rootOf, tilePath, tileWidth} from './tree.js';
+import {equal} from './bytes.js';
+
+const inFlight = 8; // bundles asked for at a time
+
+// View is what verdict.js asks. get(path, limit) gives the octets of a published file, null if there is none; it throws if nobody
+// answers. floor remembers the size of each log, so that a mirror cannot take back what this browser has seen.
+export class View {
+  constructor(get, root, floor = new Map()) {
+    this.get = get;
+    this.root = root;
+    this.floor = floor;
+    this.logs = new Map();
+  }
+
+  // open reads the directory. Without one there is still a view, of nothing.
+  async open() {
+    try {
+      await this.openDirectory();
+    } catch {
+      this.directory = null;
+    }
+    return this;
+  }
+
+  async openDirectory() {
+    let directory = await foldDirectory(this.root, []), head = null, entries = [];
+    for (let n = 0; !head; n++) {
+      const newest = await this.checkpoint('directory', 'checkpoint', directory), old = newest ? null : await this.checkpoint('directory', 'rotation/' + n, directory);
+      const seen = newest ?? old;
+      if (!seen || seen.size < entries.length) throw new Error('no checkpoint of the directory');
+      entries = await this.entries('directory', seen);
+      directory = await foldDirectory(this.root, entries);
+      head = newest;
+      if (!newest && directory.policies.length < 2) throw new Error('no rotation');
+    }
+    this.directory = directory;
+    this.raise('directory', head);
+    this.logs.set('directory', Promise.resolve(head));
+  }
+
+  get size() {
+    return this.directory?.size ?? 0;
+  }
+
+  key(i) {
+    return this.directory?.key(i);
+  }
+
+  // log gives {size, time, tree} of a log, null if it cannot be had or believed. time is in milliseconds.
+  log(short) {
+    if (!this.logs.has(short)) this.logs.set(short, this.openLog(short).catch(() => null));
+    return this.logs.get(short);
+  }
+
+  async openLog(short) {
+    const head = await this.checkpoint(short, 'checkpoint', this.directory);
+    if (!head) return null;
+    const tree = await new Tree(head.size, head.root, (level, n, width) => this.tile(short, level, n, width)).open();
+    this.raise(short, head);
+    return {...head, tree};
+  }
+
+  // status folds a status log, and gives a function from an index to good, revoked or suspended.
+  async status(short) {
+    const head = await this.log(short);
+    return foldStatus(await this.entries(short, head));
+  }
+
+  async checkpoint(short, file, directory) {
+    const policy = directory.policy(short), raw = await this.get(`${short}/${file}`, 64 << 10);
+    const head = policy && raw && await openCheckpoint(policy, raw);
+    if (!head || file === 'checkpoint' && head.size < (this.floor.get(short) ?? 0)) return null;
+    return {...head, time: head.time * 1000};
+  }
+
+  raise(short, head) {
+    this.floor.set(short, Math.max(head.size, this.floor.get(short) ?? 0));
+  }
+
+  async tile(short, level, n, width) {
+    const hashes = parseTile(await this.wide(short, level, n, width, 32 * tileWidth), width);
+    if (!hashes) throw new Error('bad tile');
+    return hashes;
+  }
+
+  // wide reads a tile or bundle. A partial one may be gone once the full one is there.
+  async wide(short, level, n, width, limit) {
+    const b = await this.get(`${short}/${tilePath(level, n, width)}`, limit) ??
+      (width < tileWidth ? await this.get(`${short}/${tilePath(level, n, tileWidth)}`, limit) : null);
+    if (!b) throw new Error('not found');
+    return b;
+  }
+
+  // entries reads all entries of a log and checks that they are the checkpoint's.
+  async entries(short, {size, root}) {
+    const bundles = [], count = Math.ceil(size / tileWidth);
+    let next = 0;
+    const worker = async () => {
+      while (next < count) {
+        const n = next++, width = Math.min(tileWidth, size - n * tileWidth);
+        bundles[n] = parseBundle(await this.wide(short, 'entries', n, width, tileWidth * (2 + 65535)), width);
+        if (!bundles[n]) throw new Error('bad bundle');
+      }
+    };
+    await Promise.all(Array.from({length: inFlight}, worker));
+    const all = bundles.flat();
+    if (!equal(rootOf(all.map(leafHash)), root)) throw new Error('entries do not rebuild the root');
+    return all;
+  }
+}
+
+const revoked = 1, restored = 3;
+
+// foldStatus gives the status of each record after the entries of a status log. An entry of another form changes nothing.
+export function foldStatus(entries) {
+  const now = new Map();
+  for (const raw of entries) {
+    try {
+      const r = new Reader(raw);
+      r.tuple(3);
+      const index = r.uint(maxIndex), action = r.uint();
+      r.uint(2 ** 63);
+      r.end();
+      if (action === 0 || now.get(index) === 'revoked') continue;
+      if (action === revoked) now.set(index, 'revoked');
+      else if (action === restored) now.delete(index);
+      else now.set(index, 'suspended');
+    } catch {
+      continue;
+    }
+  }
+  return index => now.get(index) ?? 'good';
+}
+
+// usableRoot says whether a root policy is one.
+export const usableRoot = root => {
+  try {
+    return readRoot(root) !== null;
+  } catch {
+    return false;
+  }
+};
