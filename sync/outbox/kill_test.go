@@ -17,9 +17,17 @@ import (
 
 const childVar = "CITYGATE_OUTBOX_TEST_CHILD"
 
-// childIfAsked makes the test binary the process that is killed: it appends to the outbox it is told and prints
-// "epoch seq text" after each Append that has returned, until something ends it.
+// childIfAsked makes the test binary a process of a test's own. For the test that kills, it appends to the outbox it is
+// told and prints "epoch seq text" after each Append that has returned, until something ends it.
 func childIfAsked() {
+	if path := os.Getenv(writesFailVar); path != "" {
+		if err := writesFail(path); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println("ok")
+		os.Exit(0)
+	}
 	path := os.Getenv(childVar)
 	if path == "" {
 		return
