@@ -21,9 +21,8 @@ type Store interface {
 	// Device returns fleet.ErrUnknownDevice for a name that is not enrolled.
 	Device(ctx context.Context, name string) (fleet.Device, error)
 	Find(ctx context.Context, f fleet.Finding) error
-	Birth(ctx context.Context, device string, b wire.Birth) (changed bool, err error)
-	Health(ctx context.Context, device string, h wire.Health) error
-	Report(ctx context.Context, device string, r wire.Report) error
+	// Observe stores what devices say of themselves; see store.Store.Observe.
+	Observe(ctx context.Context, list []store.Observation) ([]error, error)
 }
 
 // Config says how ingest connects and works. Zero values are the defaults

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -219,5 +220,35 @@ func TestConfigIsChecked(t *testing.T) {
 		if _, err := ingest.New(c, nil); err == nil {
 			t.Errorf("%+v was accepted", c)
 		}
+	}
+}
+
+// Two servers that share one subscription and one database take a device's
+// batches out of order; everything is stored once, without a gap that lasts.
+func TestTwoServers(t *testing.T) {
+	broker := mosquitto(t)
+	share := func(c *ingest.Config) { c.Share = "ingest" }
+	r := newRig(t, broker, share, nil)
+	second, err := ingest.New(ingest.Config{Brokers: []string{broker}, ClientID: "fleet-2", Key: seed("fleet"), Share: "ingest", Wait: 200 * time.Millisecond}, r.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- second.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	waitFor(t, "the second server", func() bool { return second.Status().Connected })
+	r.enrol("k-1")
+	const events = 2000
+	batches := outbox(t, "k-1", 9, events, 10)
+	if acked := r.drain(batches, 10, 0, events); acked < events {
+		t.Fatalf("acknowledged %d", acked)
+	}
+	tot, err := r.store.Totals(t.Context())
+	if err != nil || tot.Numbers != events || tot.Verdicts["valid"] != events || len(tot.Findings) != 0 {
+		t.Errorf("stored %+v, %v", tot, err)
+	}
+	if a, b := r.in.Status().Batches, second.Status().Batches; a == 0 || b == 0 {
+		t.Errorf("one server did everything: %d and %d batches", a, b)
 	}
 }

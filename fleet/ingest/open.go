@@ -46,42 +46,52 @@ func (w *worker) openBatch(ctx context.Context, m message, known map[string]flee
 	return out, true
 }
 
-// handleOther takes births, health, reports, needs and results.
-func (w *worker) handleOther(ctx context.Context, m message) {
+// openOther decodes a birth, health message or report for the store, and hands
+// a need on.
+func (w *worker) openOther(m message) (store.Observation, bool) {
+	o := store.Observation{Device: m.topic.Device}
 	var err error
-	dev := m.topic.Device
 	switch m.topic.Kind {
 	case wire.KindState:
-		var v wire.Birth
-		if v, err = wire.DecodeBirth(m.payload); err == nil {
-			_, err = w.in.store.Birth(ctx, dev, v)
-		}
+		o.Birth, err = decoded(wire.DecodeBirth(m.payload))
 	case wire.KindHealth:
-		var v wire.Health
-		if v, err = wire.DecodeHealth(m.payload); err == nil {
-			err = w.in.store.Health(ctx, dev, v)
-		}
+		o.Health, err = decoded(wire.DecodeHealth(m.payload))
 	case wire.KindReport:
-		var v wire.Report
-		if v, err = wire.DecodeReport(m.payload); err == nil {
-			err = w.in.store.Report(ctx, dev, v)
-		}
+		o.Report, err = decoded(wire.DecodeReport(m.payload))
 	case wire.KindNeed:
-		var v wire.Need
-		if v, err = wire.DecodeNeed(m.payload); err == nil {
+		var n wire.Need
+		if n, err = wire.DecodeNeed(m.payload); err == nil {
 			w.in.counted.update(func(c *Counters) { c.Needs++ })
-			w.in.cfg.OnNeed(v)
+			w.in.cfg.OnNeed(n)
+			return o, false
 		}
 	default:
 		w.in.counted.drop(DropUnexpected)
+		return o, false
+	}
+	if err != nil {
+		w.in.counted.drop(DropMalformed)
+	}
+	return o, err == nil
+}
+
+func decoded[T any](v T, err error) (*T, error) { return &v, err }
+
+// observe stores what devices said of themselves, all of a group at once. A
+// birth is said only once, so it is tried until it is stored.
+func (w *worker) observe(ctx context.Context, list []store.Observation) {
+	if len(list) == 0 {
 		return
 	}
-	switch {
-	case err == nil || ctx.Err() != nil:
-	case errors.Is(err, wire.ErrMalformed):
-		w.in.counted.drop(DropMalformed)
-	default:
-		w.stranger(dev, err)
+	var errs []error
+	w.untilStored(ctx, func() (err error) {
+		errs, err = w.in.store.Observe(ctx, list)
+		return err
+	})
+	for i, err := range errs {
+		if err != nil {
+			w.stranger(list[i].Device, err)
+		}
 	}
 }
 

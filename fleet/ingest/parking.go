@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,35 +29,30 @@ type lot struct {
 func newParking() parking { return parking{lots: make(map[epochKey]*lot)} }
 
 // add keeps a batch, or returns false when there is no room.
-func (p *parking) add(key epochKey, b store.Batch, _ store.Result, now time.Time) bool {
-	l := p.lots[key]
-	if l == nil {
-		l = &lot{since: now}
-	}
-	i, same := slices.BinarySearchFunc(l.batches, b.First(), func(x store.Batch, first uint64) int {
-		return cmpUint(x.First(), first)
-	})
-	if same {
-		l.batches[i] = b
-		return true
-	}
-	if len(l.batches) >= parkedDevice || p.total >= parkedWorker {
+func (p *parking) add(key epochKey, b store.Batch, now time.Time) bool {
+	if l := p.lots[key]; p.total >= parkedWorker || l != nil && len(l.batches) >= parkedDevice {
 		return false
 	}
-	l.batches = slices.Insert(l.batches, i, b)
-	p.lots[key] = l
-	p.total++
+	p.put(key, b, now)
 	return true
 }
 
-func cmpUint(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+// put keeps a batch in any case; since counts only for the first of its epoch.
+func (p *parking) put(key epochKey, b store.Batch, since time.Time) {
+	l := p.lots[key]
+	if l == nil {
+		l = &lot{since: since}
+		p.lots[key] = l
 	}
-	return 0
+	i, same := slices.BinarySearchFunc(l.batches, b.First(), func(x store.Batch, first uint64) int {
+		return cmp.Compare(x.First(), first)
+	})
+	if same {
+		l.batches[i] = b
+		return
+	}
+	l.batches = slices.Insert(l.batches, i, b)
+	p.total++
 }
 
 // take removes and returns the batches that follow mark without a gap.
@@ -82,17 +79,11 @@ func (p *parking) remove(key epochKey, l *lot, n int) []store.Batch {
 	return out
 }
 
-// expired removes and returns all batches of the epochs that waited too long.
-func (p *parking) expired(now time.Time, wait time.Duration) map[epochKey][]store.Batch {
-	var out map[epochKey][]store.Batch
-	for key, l := range p.lots {
-		if now.Sub(l.since) < wait {
-			continue
-		}
-		if out == nil {
-			out = make(map[epochKey][]store.Batch)
-		}
-		out[key] = p.remove(key, l, len(l.batches))
-	}
-	return out
+// keys lists the epochs that have batches here.
+func (p *parking) keys() []epochKey { return slices.Collect(maps.Keys(p.lots)) }
+
+// all removes and returns the batches of an epoch, and since when it has some.
+func (p *parking) all(key epochKey) ([]store.Batch, time.Time) {
+	l := p.lots[key]
+	return p.remove(key, l, len(l.batches)), l.since
 }

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -23,7 +22,7 @@ func newWorker(in *Ingest, queue <-chan message) *worker {
 }
 
 func (w *worker) run(ctx context.Context) error {
-	tick := time.NewTicker(min(w.in.cfg.Wait, time.Second) / 4)
+	tick := time.NewTicker(w.in.cfg.Wait / 8)
 	defer tick.Stop()
 	for {
 		select {
@@ -32,7 +31,7 @@ func (w *worker) run(ctx context.Context) error {
 		case m := <-w.queue:
 			w.handle(ctx, w.group(m))
 		case now := <-tick.C:
-			w.expire(ctx, now)
+			w.retry(ctx, now)
 		}
 	}
 }
@@ -54,15 +53,19 @@ func (w *worker) group(first message) []message {
 func (w *worker) handle(ctx context.Context, msgs []message) {
 	keys := make(map[string]fleet.Device)
 	var batches []store.Batch
+	var states []store.Observation
 	for _, m := range msgs {
 		if m.topic.Kind != wire.KindEvents {
-			w.handleOther(ctx, m)
+			if o, ok := w.openOther(m); ok {
+				states = append(states, o)
+			}
 			continue
 		}
 		if b, ok := w.openBatch(ctx, m, keys); ok {
 			batches = append(batches, b)
 		}
 	}
+	w.observe(ctx, states)
 	for len(batches) > 0 {
 		batches = w.commit(ctx, batches)
 	}
@@ -78,26 +81,12 @@ func (w *worker) commit(ctx context.Context, batches []store.Batch) []store.Batc
 	acks := make(map[epochKey]store.Result)
 	for i, r := range results {
 		key := epochKey{batches[i].Device, batches[i].Epoch}
-		switch r.Outcome {
-		case store.Committed, store.Repeated:
-			if old, ok := acks[key]; !ok || r.Mark >= old.Mark {
-				acks[key] = r
-			}
-			w.in.counted.update(func(c *Counters) {
-				c.Batches++
-				c.Events += r.New
-				if r.New == 0 {
-					c.Repeated++
-				}
-			})
-		case store.Ahead:
-			if !w.parked.add(key, batches[i], r, time.Now()) {
+		if r.Outcome == store.Ahead {
+			if !w.parked.add(key, batches[i], time.Now()) {
 				w.in.counted.drop(DropAhead)
 			}
-		case store.Forked:
-			w.in.counted.drop(DropFork)
-		case store.Stranger:
-			w.in.counted.drop(DropStranger)
+		} else if old, ok := acks[key]; w.count(r) && (!ok || r.Mark >= old.Mark) {
+			acks[key] = r
 		}
 	}
 	var again []store.Batch
@@ -108,70 +97,113 @@ func (w *worker) commit(ctx context.Context, batches []store.Batch) []store.Batc
 	return again
 }
 
-// commitRetry tries until the store commits or ctx ends: without a commit there
+// count counts a result and tells whether it is to be acknowledged.
+func (w *worker) count(r store.Result) bool {
+	switch r.Outcome {
+	case store.Forked:
+		w.in.counted.drop(DropFork)
+		return false
+	case store.Stranger:
+		w.in.counted.drop(DropStranger)
+		return false
+	}
+	w.in.counted.update(func(c *Counters) {
+		c.Batches++
+		c.Events += r.New
+		if r.New == 0 {
+			c.Repeated++
+		}
+	})
+	return true
+}
+
+// commitRetry commits, trying until the store does or ctx ends.
+func (w *worker) commitRetry(ctx context.Context, batches []store.Batch) (results []store.Result, ok bool) {
+	ok = w.untilStored(ctx, func() (err error) {
+		results, err = w.in.store.Commit(ctx, batches)
+		return err
+	})
+	return results, ok
+}
+
+// untilStored tries until the store works or ctx ends: without a commit there
 // is no acknowledgement, and taking more would only fill memory.
-func (w *worker) commitRetry(ctx context.Context, batches []store.Batch) ([]store.Result, bool) {
+func (w *worker) untilStored(ctx context.Context, try func() error) bool {
 	backoff, failed := 50*time.Millisecond, false
 	for {
-		results, err := w.in.store.Commit(ctx, batches)
+		err := try()
 		if err == nil {
 			if failed {
 				w.in.storeFails(ctx, -1)
 			}
-			return results, true
+			return true
 		}
 		if ctx.Err() != nil {
-			return nil, false
+			return false
 		}
 		if !failed {
 			failed = true
-			w.in.cfg.Logger.Error("events cannot be committed; gateways hold", "error", err)
+			w.in.cfg.Logger.Error("nothing can be stored; gateways hold", "error", err)
 			w.in.storeFails(ctx, +1)
 		}
 		select {
 		case <-time.After(backoff/2 + rand.N(backoff)):
 			backoff = min(2*backoff, 5*time.Second)
 		case <-ctx.Done():
-			return nil, false
+			return false
 		}
 	}
 }
 
-// expire drops what has waited too long and asks for what lies before it. The
-// mark may have moved since, so each batch is tried once more first.
-func (w *worker) expire(ctx context.Context, now time.Time) {
-	for key, batches := range w.parked.expired(now, w.in.cfg.Wait) {
+// retry tries parked batches again, because another worker or server may have
+// moved their mark. What has waited too long is dropped, and what lies before it
+// is asked for.
+func (w *worker) retry(ctx context.Context, now time.Time) {
+	for _, key := range w.parked.keys() {
+		batches, since := w.parked.all(key)
 		results, ok := w.commitRetry(ctx, batches)
 		if !ok {
 			return
 		}
 		var last store.Result
 		var need []wire.Range
+		moved, over := false, now.Sub(since) >= w.in.cfg.Wait
 		for i, r := range results {
 			if r.Mark >= last.Mark {
 				last = r
 			}
-			if r.Outcome == store.Ahead {
+			switch {
+			case r.Outcome != store.Ahead:
+				moved = moved || w.count(r)
+			case over:
 				w.in.counted.drop(DropAhead)
 				need = []wire.Range{{First: r.NeedFirst, Last: batches[i].Last()}}
+			default:
+				w.parked.put(key, batches[i], since)
 			}
 		}
 		if need != nil {
-			w.askAgain(ctx, key, batches[0].First(), last)
+			w.askAgain(ctx, key, need[0].First, results)
 		}
-		w.acknowledge(ctx, key, last, need)
+		if moved || need != nil {
+			w.acknowledge(ctx, key, last, need)
+		}
 	}
 }
 
-// askAgain records the gap that is asked for.
-func (w *worker) askAgain(ctx context.Context, key epochKey, next uint64, r store.Result) {
-	err := w.in.store.Find(ctx, fleet.Finding{
-		Device: key.device, Kind: fleet.Gap, Epoch: key.epoch, First: r.Mark + 1, Last: next - 1,
+// askAgain records the gap that is asked for: from the mark to the first batch
+// that is ahead.
+func (w *worker) askAgain(ctx context.Context, key epochKey, first uint64, results []store.Result) {
+	gap := fleet.Finding{
+		Device: key.device, Kind: fleet.Gap, Epoch: key.epoch, First: first,
 		Detail: "later events came; these were asked for again",
-	})
-	if err != nil && !errors.Is(err, context.Canceled) {
-		w.in.cfg.Logger.Warn("finding could not be stored", "device", key.device, "error", err)
 	}
+	for _, r := range results {
+		if r.Outcome == store.Ahead && (gap.Last == 0 || r.NeedLast < gap.Last) {
+			gap.Last = r.NeedLast
+		}
+	}
+	w.find(ctx, gap)
 }
 
 func (w *worker) acknowledge(ctx context.Context, key epochKey, r store.Result, need []wire.Range) {

@@ -17,5 +17,5 @@
 //	covers mark+1, same chain so far  Committed from mark+1 on
 //
 // Findings that no batch can carry (a session under a name twice, two roots for
-// one size of a log) come from Birth and Report.
+// one size of a log) come from Observe.
 package store

@@ -74,15 +74,22 @@ func TestTwoEpochsAfterOne(t *testing.T) {
 	}
 }
 
+func observe(tb testing.TB, s *store.Store, list ...store.Observation) {
+	tb.Helper()
+	errs, err := s.Observe(tb.Context(), list)
+	if err = errors.Join(append(errs, err)...); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 func TestBirths(t *testing.T) {
 	s := open(t)
 	enrol(t, s, newDevice("k-1", 1))
 	say := func(state string, conn, epoch uint64) bool {
-		changed, err := s.Birth(t.Context(), "k-1", wire.Birth{State: state, Conn: conn, Epoch: epoch, Software: "1.0"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return changed
+		changes, stop := s.Watch()
+		defer stop()
+		observe(t, s, store.Observation{Device: "k-1", Birth: &wire.Birth{State: state, Conn: conn, Epoch: epoch, Software: "1.0"}})
+		return len(changes) > 0
 	}
 	presence := func() fleet.Presence {
 		g, err := s.Gateway(t.Context(), "k-1")
@@ -111,8 +118,11 @@ func TestBirths(t *testing.T) {
 	if got := kinds(t, s, "k-1"); !slices.Equal(got, []string{"clone 0-0"}) {
 		t.Errorf("an epoch that comes back: findings %q", got)
 	}
-	if _, err := s.Birth(t.Context(), "k-9", wire.Birth{State: wire.StateOn}); !errors.Is(err, fleet.ErrUnknownDevice) {
-		t.Errorf("stranger: %v", err)
+	// A stranger among others stops nobody.
+	errs, err := s.Observe(t.Context(), []store.Observation{{Device: "k-9", Birth: &wire.Birth{State: wire.StateOn}},
+		{Device: "k-1", Birth: &wire.Birth{State: wire.StateOff, Conn: 12}}})
+	if err != nil || !errors.Is(errs[0], fleet.ErrUnknownDevice) || errs[1] != nil || presence() != fleet.PresenceOff {
+		t.Errorf("stranger: %v, %v", errs, err)
 	}
 }
 
@@ -123,9 +133,7 @@ func TestTwoRootsForOneSize(t *testing.T) {
 	report := func(dev string, size uint64, root byte) {
 		r := wire.Report{At: 1, Software: "1.0", Trust: []wire.Head{
 			{Log: "directory", Size: 3, Root: wire.Hash{9}, Time: 100}, {Log: "sjz-records", Size: size, Root: wire.Hash{root}, Time: 100}}}
-		if err := s.Report(t.Context(), dev, r); err != nil {
-			t.Fatal(err)
-		}
+		observe(t, s, store.Observation{Device: dev, Report: &r})
 	}
 	report("k-1", 256, 1)
 	report("k-2", 256, 1)

@@ -18,49 +18,92 @@ const (
 	onlineNo      = 2
 )
 
-// Birth stores a birth, a will or a goodbye. An "off" of another connection
-// than the newest birth's is an old will that came late: it is ignored, and
-// changed is false. An epoch that is born again after a later one is a Clone.
-func (s *Store) Birth(ctx context.Context, device string, b wire.Birth) (changed bool, err error) {
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		id, err := deviceID(ctx, tx, device)
-		if err != nil {
-			return err
-		}
-		var conn int64
-		var online int
-		if err := tx.QueryRowContext(ctx, `SELECT connection, online FROM devices WHERE id = $1`, id).Scan(&conn, &online); err != nil {
-			return fmt.Errorf("read connection: %w", err)
-		}
-		same := uint64(conn) == b.Conn
-		if b.State == wire.StateOff {
-			if online != onlineUnknown && !same || online == onlineNo {
-				return nil
-			}
-			changed = true
-			_, err := tx.ExecContext(ctx, `UPDATE devices SET online = $1, state_us = $2, connection = $3 WHERE id = $4`,
-				onlineNo, micros(s.now()), int64(b.Conn), id)
-			return err
-		}
-		if same && online == onlineYes {
-			return nil // the retained birth, read again
-		}
-		changed = true
-		if err := s.born(ctx, tx, id, device, b); err != nil {
-			return err
-		}
-		return s.checkLives(ctx, tx, id, device, b)
-	})
-	if err != nil {
-		return false, fmt.Errorf("store birth of %s: %w", device, err)
-	}
-	if changed {
-		s.watch.send(Change{Device: device, What: "state"})
-	}
-	return changed, nil
+// Observation is one message in which a device speaks of itself: exactly one of
+// the three is set.
+type Observation struct {
+	Device string
+	Birth  *wire.Birth
+	Health *wire.Health
+	Report *wire.Report
 }
 
-func (s *Store) born(ctx context.Context, tx *sql.Tx, id int64, device string, b wire.Birth) error {
+// Observe stores observations in their order, in one transaction. The first
+// result has an error for each observation that could not be stored, such as
+// fleet.ErrUnknownDevice; the second is an error of the store itself, after
+// which nothing of them is stored.
+//
+// Of births: an "off" of another connection than the newest birth's is an old
+// will that came late and is ignored; an epoch that is born again after a later
+// one is a Clone. Of reports: two roots that any two devices report for one size
+// of a log are a SplitView, with both roots.
+func (s *Store) Observe(ctx context.Context, list []Observation) ([]error, error) {
+	errs := make([]error, len(list))
+	whats := make([]string, len(list))
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		for i, o := range list {
+			id, err := deviceID(ctx, tx, o.Device)
+			if errors.Is(err, fleet.ErrUnknownDevice) {
+				errs[i] = err
+				continue
+			}
+			if err == nil {
+				whats[i], err = s.observe(ctx, tx, id, o)
+			}
+			if err != nil {
+				return fmt.Errorf("store state of %s: %w", o.Device, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range list {
+		if whats[i] != "" {
+			s.watch.send(Change{Device: o.Device, What: whats[i]})
+		}
+	}
+	return errs, nil
+}
+
+// observe stores one observation and says what changed, if anything did.
+func (s *Store) observe(ctx context.Context, tx *sql.Tx, id int64, o Observation) (what string, err error) {
+	switch {
+	case o.Birth != nil:
+		return s.birth(ctx, tx, id, o.Device, *o.Birth)
+	case o.Health != nil:
+		return "state", s.keep(ctx, tx, id, "health", o.Health.Encode)
+	case o.Report != nil:
+		return s.report(ctx, tx, id, o.Device, *o.Report)
+	}
+	return "", nil
+}
+
+func (s *Store) birth(ctx context.Context, tx *sql.Tx, id int64, device string, b wire.Birth) (what string, err error) {
+	var conn int64
+	var online int
+	if err := tx.QueryRowContext(ctx, `SELECT connection, online FROM devices WHERE id = $1`, id).Scan(&conn, &online); err != nil {
+		return "", fmt.Errorf("read connection: %w", err)
+	}
+	same := uint64(conn) == b.Conn
+	if b.State == wire.StateOff {
+		if online != onlineUnknown && !same || online == onlineNo {
+			return "", nil
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE devices SET online = $1, state_us = $2, connection = $3 WHERE id = $4`,
+			onlineNo, micros(s.now()), int64(b.Conn), id)
+		return "state", err
+	}
+	if same && online == onlineYes {
+		return "", nil // the retained birth, read again
+	}
+	if err := s.born(ctx, tx, id, b); err != nil {
+		return "", err
+	}
+	return "state", s.checkLives(ctx, tx, id, device, b)
+}
+
+func (s *Store) born(ctx context.Context, tx *sql.Tx, id int64, b wire.Birth) error {
 	raw, err := b.Encode()
 	if err != nil {
 		return err
@@ -92,57 +135,38 @@ func (s *Store) checkLives(ctx context.Context, tx *sql.Tx, id int64, device str
 	})
 }
 
-// Health keeps the newest health message of a device.
-func (s *Store) Health(ctx context.Context, device string, h wire.Health) error {
-	raw, err := h.Encode()
+// keep replaces a device's newest message of a kind.
+func (s *Store) keep(ctx context.Context, tx *sql.Tx, id int64, column string, encode func() ([]byte, error)) error {
+	raw, err := encode()
 	if err != nil {
-		return fmt.Errorf("store health of %s: %w", device, err)
+		return err
 	}
-	return s.keep(ctx, device, `UPDATE devices SET health = $1, health_us = $2, heard_us = MAX(heard_us, $2) WHERE name = $3`, raw)
+	_, err = tx.ExecContext(ctx, `UPDATE devices SET `+column+` = $1, `+column+`_us = $2, heard_us = MAX(heard_us, $2) WHERE id = $3`,
+		raw, micros(s.now()), id)
+	return err
 }
 
-// Report keeps the newest reported state of a device and compares the size and
-// root of each log with what others reported: two roots for one size are a
-// SplitView, with both roots.
-func (s *Store) Report(ctx context.Context, device string, r wire.Report) error {
-	raw, err := r.Encode()
-	if err != nil {
-		return fmt.Errorf("store report of %s: %w", device, err)
+func (s *Store) report(ctx context.Context, tx *sql.Tx, id int64, device string, r wire.Report) (what string, err error) {
+	if err := s.keep(ctx, tx, id, "report", r.Encode); err != nil {
+		return "", err
 	}
-	var found bool
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		id, err := deviceID(ctx, tx, device)
+	if _, err := tx.ExecContext(ctx, `DELETE FROM heads WHERE device = $1`, id); err != nil {
+		return "", err
+	}
+	what = "state"
+	for _, h := range r.Trust {
+		split, err := s.addHead(ctx, tx, id, device, h, r)
 		if err != nil {
-			return err
+			return "", fmt.Errorf("log %s: %w", h.Log, err)
 		}
-		now := micros(s.now())
-		_, err = tx.ExecContext(ctx, `UPDATE devices SET report = $1, report_us = $2, heard_us = MAX(heard_us, $2) WHERE id = $3`, raw, now, id)
-		if err != nil {
-			return err
+		if split {
+			what = "findings"
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM heads WHERE device = $1`, id); err != nil {
-			return err
-		}
-		for _, h := range r.Trust {
-			split, err := s.addHead(ctx, tx, id, device, h, raw)
-			if err != nil {
-				return fmt.Errorf("log %s: %w", h.Log, err)
-			}
-			found = found || split
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("store report of %s: %w", device, err)
 	}
-	s.watch.send(Change{Device: device, What: "state"})
-	if found {
-		s.watch.send(Change{Device: device, What: "findings"})
-	}
-	return nil
+	return what, nil
 }
 
-func (s *Store) addHead(ctx context.Context, tx *sql.Tx, id int64, device string, h wire.Head, raw []byte) (split bool, err error) {
+func (s *Store) addHead(ctx context.Context, tx *sql.Tx, id int64, device string, h wire.Head, r wire.Report) (split bool, err error) {
 	now := micros(s.now())
 	_, err = tx.ExecContext(ctx, `INSERT INTO heads (device, log, size, root, time_us, at_us) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (device, log) DO NOTHING`,
@@ -162,21 +186,13 @@ func (s *Store) addHead(ctx context.Context, tx *sql.Tx, id int64, device string
 	if err != nil || bytes.Equal(root, h.Root[:]) {
 		return false, err
 	}
+	raw, err := r.Encode()
+	if err != nil {
+		return false, err
+	}
 	return true, s.addFinding(ctx, tx, id, fleet.Finding{
 		Device: device, Kind: fleet.SplitView, Subject: h.Log, First: h.Size, Last: h.Size,
 		Detail: fmt.Sprintf("another root of %s at size %d than %s reported", h.Log, h.Size, first),
 		Ours:   root, Theirs: h.Root[:], Evidence: raw,
 	})
-}
-
-func (s *Store) keep(ctx context.Context, device, query string, raw []byte) error {
-	res, err := s.write.ExecContext(ctx, query, raw, micros(s.now()), device)
-	if err != nil {
-		return fmt.Errorf("store health of %s: %w", device, err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(fmt.Errorf("device %q: %w", device, fleet.ErrUnknownDevice), err)
-	}
-	s.watch.send(Change{Device: device, What: "state"})
-	return nil
 }

@@ -49,6 +49,13 @@ func (x *sample) must(err error) {
 	}
 }
 
+func (x *sample) observe(o store.Observation) {
+	x.tb.Helper()
+	errs, err := x.s.Observe(x.tb.Context(), []store.Observation{o})
+	x.must(err)
+	x.must(errs[0])
+}
+
 func (x *sample) enrol(name, place, title string) {
 	key := sha256.Sum256([]byte(name))
 	x.must(x.s.AddDevice(x.tb.Context(), fleet.Device{Name: name, Key: ed25519.NewKeyFromSeed(key[:]).Public().(ed25519.PublicKey), Place: place, Title: title}))
@@ -110,21 +117,19 @@ func (x *sample) scan(seq uint64, at time.Time) wire.Event {
 
 func (x *sample) on(name string, epoch uint64, ago time.Duration) {
 	x.clock.t = noon.Add(-ago)
-	_, err := x.s.Birth(x.tb.Context(), name, wire.Birth{State: wire.StateOn, Conn: epoch + 100, Epoch: epoch, Software: "1.0.0"})
-	x.must(err)
+	x.observe(store.Observation{Device: name, Birth: &wire.Birth{State: wire.StateOn, Conn: epoch + 100, Epoch: epoch, Software: "1.0.0"}})
 	x.clock.t = noon.Add(-20 * time.Second)
-	x.must(x.s.Report(x.tb.Context(), name, wire.Report{At: 1, Software: "1.0.0", Config: "c-0412", Trust: []wire.Head{
+	x.observe(store.Observation{Device: name, Report: &wire.Report{At: 1, Software: "1.0.0", Config: "c-0412", Trust: []wire.Head{
 		{Log: "directory", Size: 24, Root: wire.Hash{1}, Time: noon.Add(-4 * time.Minute).Unix()},
 		{Log: "sjz-records", Size: 11206144 + epoch%2*256, Root: wire.Hash{2, byte(epoch % 2)}, Time: noon.Add(-4 * time.Minute).Unix()},
 		{Log: "sjz-status", Size: 48310, Root: wire.Hash{3}, Time: noon.Add(-3 * time.Minute).Unix()},
-	}}))
+	}}})
 	x.clock.t = noon
 }
 
 func (x *sample) off(name string, epoch uint64, ago time.Duration) {
 	x.clock.t = noon.Add(-ago)
-	_, err := x.s.Birth(x.tb.Context(), name, wire.Birth{State: wire.StateOff, Conn: epoch + 100, Epoch: epoch})
-	x.must(err)
+	x.observe(store.Observation{Device: name, Birth: &wire.Birth{State: wire.StateOff, Conn: epoch + 100, Epoch: epoch}})
 	x.clock.t = noon
 }
 
@@ -132,7 +137,7 @@ func (x *sample) health(name string, h wire.Health) {
 	h.At, h.ClockQ = noon.UnixMicro(), wire.ClockSynced
 	h.FrameMilliHz, h.TempMilliC, h.CertDays, h.Uptime, h.TrustAge = 29800, 47200, 41, 86400*3, 240
 	x.clock.t = noon.Add(-12 * time.Second)
-	x.must(x.s.Health(x.tb.Context(), name, h))
+	x.observe(store.Observation{Device: name, Health: &h})
 	x.clock.t = noon
 }
 
