@@ -33,6 +33,7 @@ import (
 	"citygate/edge/health"
 	"citygate/edge/kiosk"
 	"citygate/edge/policy"
+	"citygate/edge/relay"
 	"citygate/scanner"
 	"citygate/scanner/camera"
 	"citygate/sync/wire"
@@ -69,6 +70,11 @@ type Screen interface {
 	State(kiosk.State)
 }
 
+// Gate is told of every accepted scan after its answer was sent. Open must not block.
+type Gate interface {
+	Open(relay.Pulse) bool
+}
+
 // Times of the pipeline that are not settings.
 const (
 	tickEvery    = 500 * time.Millisecond // between two looks at everything but frames
@@ -92,6 +98,8 @@ type Options struct {
 	Views   Views
 	Outbox  Appender
 	Screen  Screen
+	Gate    Gate             // default: nothing opens
+	Device  string           // the gateway's name, for the gate
 	Policy  *policy.Policy   // default policy.Default()
 	Health  *health.Tracker  // default a new one
 	Metrics *Metrics         // default one that nobody reads

@@ -36,6 +36,9 @@ func TestHeldCodeIsOneScanAndShownAgainANewOne(t *testing.T) {
 		r.run(t, time.Minute)
 		want(t, "events", r.store.verdicts(), "valid", "valid", "revoked")
 		want(t, "answers", r.screen.verdicts(), "valid", "valid", "revoked")
+		if len(r.pulses) != 2 || r.pulses[1].Seq != r.screen.answers[1].Seq || r.pulses[0].Device != "k1" {
+			t.Errorf("the gate was opened by %+v", r.pulses)
+		}
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"citygate/edge/kiosk"
+	"citygate/edge/relay"
 	"citygate/scanner"
 	"citygate/scanner/camera"
 	"citygate/trust"
@@ -136,6 +137,12 @@ func (g *Gateway) answer(ctx context.Context, s sighting) {
 	g.decide.Remember(s.verdict, reason, now)
 	g.hold(s.key)
 	g.o.Screen.Answer(g.screenAnswer(s, reason, now, epoch, seq))
+	if g.o.Gate != nil && reason.Class() == trust.Accepted {
+		opens := g.o.Gate.Open(relay.Pulse{Device: g.o.Device, Epoch: epoch, Seq: seq, At: now.UTC(), Verdict: string(reason), Kind: s.verdict.Kind})
+		if !opens {
+			g.log.Info("gate was busy", "seq", seq)
+		}
+	}
 	g.show(kiosk.State{State: kiosk.StateIdle})
 	g.o.Metrics.answered(reason, g.o.Now().Sub(s.frameAt))
 	g.log.Info("scan", "verdict", string(reason), "seq", seq, "symbology", s.format,

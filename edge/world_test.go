@@ -13,6 +13,7 @@ import (
 	"citygate/edge/health"
 	"citygate/edge/kiosk"
 	"citygate/edge/policy"
+	"citygate/edge/relay"
 	"citygate/scanner"
 	"citygate/scanner/camera"
 	"citygate/sync/wire"
@@ -181,6 +182,7 @@ type rig struct {
 	synced  bool
 	scenes  []func() (*scene, error)
 	now     func() time.Time
+	pulses  []relay.Pulse
 }
 
 func newRig(t *testing.T, c *city, p *policy.Policy, scenes ...func() (*scene, error)) *rig {
@@ -203,10 +205,19 @@ func newRig(t *testing.T, c *city, p *policy.Policy, scenes ...func() (*scene, e
 			r.current = s
 			return s, nil
 		},
-		Scanner: r, Views: c, Outbox: st, Screen: r.screen, Policy: p, Health: r.health, Place: place, Version: "test",
+		Gate: r, Device: "k1", Scanner: r, Views: c, Outbox: st, Screen: r.screen, Policy: p, Health: r.health, Place: place, Version: "test",
 		Now: r.now, Synced: func() bool { return r.synced },
 	})
 	return r
+}
+
+// Open is the gate: it checks that the answer was shown before.
+func (r *rig) Open(p relay.Pulse) bool {
+	if shown := r.screen.verdicts(); len(shown) == 0 || shown[len(shown)-1] != p.Verdict {
+		r.store.t.Errorf("pulse %+v before its answer", p)
+	}
+	r.pulses = append(r.pulses, p)
+	return len(r.pulses)%2 == 1
 }
 
 func (r *rig) Scan(f scanner.Frame) []scanner.Symbol { return r.current.Scan(f) }

@@ -21,6 +21,7 @@ import (
 	"citygate/edge"
 	"citygate/edge/health"
 	"citygate/edge/kiosk"
+	"citygate/edge/relay"
 	"citygate/scanner"
 	"citygate/sync/outbox"
 	"citygate/sync/uplink"
@@ -92,6 +93,7 @@ type daemon struct {
 	outbox  *outbox.Outbox
 	uplink  *uplink.Uplink // nil without brokers
 	down    *down
+	relay   *relay.Relay                 // nil where nothing opens
 	gateway atomic.Pointer[edge.Gateway] // nil until the databases are open
 
 	reported []wire.Head // the logs in the last report; owned by observe
@@ -149,6 +151,9 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	front.Go(func() error { return d.gateway.Load().Run(frontCtx) })
 	front.Go(func() error { return d.down.run(frontCtx) })
+	if d.relay != nil {
+		front.Go(func() error { return d.relay.Run(frontCtx) })
+	}
 	front.Go(func() error { return d.observe(frontCtx) })
 	front.Go(func() error { return d.notify(frontCtx) })
 	front.Go(func() error { // the end of storing ends everything
@@ -241,7 +246,19 @@ func (d *daemon) join() error {
 	if err != nil {
 		return err
 	}
+	var gate edge.Gate
+	if d.config.Relay != "" {
+		out, err := relay.Parse(d.config.Relay, d.eventKey, d.log)
+		if err != nil {
+			return fmt.Errorf("relay: %w", err)
+		}
+		d.relay = relay.New(out, relay.Options{Logger: d.log, Failed: func(err error) {
+			d.health.Set(health.RelayFails, err != nil, fmt.Sprint(err), time.Now())
+		}})
+		gate = d.relay
+	}
 	d.gateway.Store(edge.New(edge.Options{
+		Gate: gate, Device: d.config.Device,
 		Open: d.openCamera, Scanner: scanner.New(scanner.Options{Formats: formats}), Views: d.cache,
 		Outbox: appender{d.outbox}, Screen: d.page, Policy: d.policy, Health: d.health, Metrics: edge.NewMetrics(d.metrics),
 		Place: place, Version: version(), Synced: d.clock.synced, Logger: d.log,

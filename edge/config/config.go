@@ -46,6 +46,7 @@ type Config struct {
 	EventKey   string   `toml:"event_key"`
 	FleetKey   string   `toml:"fleet_key"`
 	Policy     string   `toml:"policy"`
+	Relay      string   `toml:"relay"`
 	Language   string   `toml:"language"`
 	City       Text     `toml:"city"`
 	Kiosk      Text     `toml:"kiosk"`

@@ -111,6 +111,7 @@ func TestMistakesNameLineAndKey(t *testing.T) {
 		{"language", minimal + "language = \"fr\"\n", "language", 4},
 		{"text's language", minimal + "city = { fr = \"Ville\" }\n", "city", 4},
 		{"two lines", minimal + "city = { en = \"a\\nb\" }\n", "city", 4},
+		{"relay", minimal + "relay = \"gpio:17\"\n", "relay", 4},
 		{"lens", minimal + "lens = \"behind\"\n", "lens", 4},
 	}
 	for _, tt := range tests {

@@ -54,6 +54,8 @@ func Keys() []Key {
 		{"fleet_key", "path", `""`, "the fleet's verifier key (vkey text), whose acknowledgements are believed; required with brokers",
 			func(c *Config) string { return checkFleet(c) }},
 		{"policy", "path", `""`, "policy file: what is accepted per kind, opening hours, anti-passback; empty: the built-in policy", ok},
+		{"relay", "dry-run or URL", `""`, "what opens after an accepted code: a webhook, or a line in the log; empty: nothing",
+			func(c *Config) string { return checkRelay(c.Relay) }},
 		{"language", "zh-CN or en", `"zh-CN"`, "language of the citizen's page at rest",
 			func(c *Config) string { return oneOf(c.Language, "zh-CN", "en") }},
 		{"city", "text per language", `{ zh-CN = "城市码", en = "City codes" }`, "first line of the page's header",
@@ -251,6 +253,13 @@ func checkURLs(list []string, schemes ...string) string {
 		}
 	}
 	return ""
+}
+
+func checkRelay(s string) string {
+	if s == "" || s == "dry-run" {
+		return ""
+	}
+	return checkURLs([]string{s}, "http", "https")
 }
 
 // maxText keeps what stands on the page within one line of its place.

@@ -55,6 +55,7 @@ const (
 	Waiting       = "events-waiting"
 	Certificate   = "certificate"
 	OutboxDamaged = "outbox-damaged"
+	RelayFails    = "relay"
 )
 
 // Conditions is the closed list, the worst first.
@@ -67,6 +68,7 @@ func Conditions() []Condition {
 		{TrustFork, "a log shows two histories", "keep the device as it is and call the registry: evidence is kept", Serious, 0},
 		{OutboxDamaged, "a damaged outbox was set aside", "send the file in; check the disk", Serious, 0},
 		{TrustMissing, "ledger data of a followed registry is missing", "check the network, or load a trust bundle", Serious, time.Minute},
+		{RelayFails, "what should open does not answer", "check the key relay and the machine behind it", Serious, 0},
 		{TrustOld, "ledger data is old", "check the network", Warning, 10 * time.Minute},
 		{TrustSync, "new ledger data was refused", "see the log; another mirror is tried by itself", Warning, 10 * time.Minute},
 		{ClockUnsynced, "the clock is not synchronised", "check the network's time server", Warning, 2 * time.Minute},
