@@ -112,7 +112,7 @@ func (r *Reader) trace(l *luma.Level, c luma.Point, module float64, t int, light
 		points[i] = c.Add(dir.Mul(e[3]))
 		if !ok {
 			points[i] = luma.Point{X: math.NaN()}
-			if bad++; bad > rays/6 {
+			if bad++; bad > 1+k/6 {
 				return false
 			}
 		}

@@ -36,7 +36,11 @@ func (r *Reader) Read(look *luma.Look) []Found {
 		if r.Work < 0 {
 			break
 		}
+		before, n := r.Work, len(r.found)
 		r.try(&r.eyes[i])
+		if len(r.found) > n {
+			r.Work = before // only what was in vain counts
+		}
 	}
 	return r.found
 }

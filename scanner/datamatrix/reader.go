@@ -47,8 +47,12 @@ func (r *Reader) Read(look *luma.Look) []Found {
 			break
 		}
 		c := &r.corners[i]
+		before, n := r.Work, len(r.found)
 		if !r.inside(c) {
 			r.try(c)
+		}
+		if len(r.found) > n {
+			r.Work = before // only what was in vain counts
 		}
 	}
 	return r.found

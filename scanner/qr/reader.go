@@ -63,7 +63,9 @@ func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
 		if r.used[t.tl] || r.used[t.tr] || r.used[t.bl] {
 			continue
 		}
+		before := r.Work
 		if f, ok := r.try(t); ok {
+			r.Work = before // only what was in vain counts
 			r.used[t.tl], r.used[t.tr], r.used[t.bl] = true, true, true
 			r.found = append(r.found, f)
 		}
