@@ -3,9 +3,6 @@ package cache_test
 import (
 	"os"
 	"path/filepath"
-	"runtime"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -30,19 +27,8 @@ func bigWorld(size uint64, revoked int) (*ledgertest.Nation, *ledgertest.Source,
 	return n, src, big
 }
 
-// rss returns the resident memory of this process in bytes, 0 where unknown.
-func rss() uint64 {
-	b, _ := os.ReadFile("/proc/self/statm")
-	f := strings.Fields(string(b))
-	if len(f) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseUint(f[1], 10, 64)
-	return pages * uint64(os.Getpagesize())
-}
-
 // write puts a nation's logs into a folder, as a local mirror.
-func write(b *testing.B, dir string, n *ledgertest.Nation, big *ledgertest.Big) {
+func write(b testing.TB, dir string, n *ledgertest.Nation, big *ledgertest.Big) {
 	put := func(log, resource string, data []byte, err error) {
 		path := filepath.Join(dir, log, resource)
 		if err == nil {
@@ -91,8 +77,6 @@ func BenchmarkFirstSync11M(b *testing.B) {
 	dir := b.TempDir()
 	write(b, dir, n, big)
 	root := n.Root
-	n, big = nil, nil
-	runtime.GC()
 	for b.Loop() {
 		path := filepath.Join(b.TempDir(), "trust.db")
 		c, err := cache.Open(path, cache.Options{Root: root})
@@ -102,7 +86,6 @@ func BenchmarkFirstSync11M(b *testing.B) {
 		if _, err := c.Sync(b.Context(), mirror.Dir{Path: dir}); err != nil {
 			b.Fatal(err)
 		}
-		b.ReportMetric(float64(rss())/1e6, "rss-MB")
 		c.Close()
 		if info, err := os.Stat(path); err == nil {
 			b.ReportMetric(float64(info.Size())/1e6, "file-MB")
@@ -158,28 +141,5 @@ func BenchmarkApply256(b *testing.B) {
 				}
 			}
 		})
-	}
-}
-
-// BenchmarkNational is the first synchronisation of 1.4 billion identifiers. It
-// runs only when asked for by CITYGATE_NATIONAL=1, because it takes a minute.
-func BenchmarkNational(b *testing.B) {
-	if os.Getenv("CITYGATE_NATIONAL") == "" {
-		b.Skip("CITYGATE_NATIONAL is not set")
-	}
-	n, src, big := bigWorld(1_400_000_000, 1000)
-	for b.Loop() {
-		c, err := cache.Open(filepath.Join(b.TempDir(), "trust.db"), cache.Options{Root: n.Root})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := c.Sync(b.Context(), src); err != nil {
-			b.Fatal(err)
-		}
-		if l := c.View().Log(big.Short); l == nil || l.Size != big.Size() {
-			b.Fatal("the log is not held")
-		}
-		b.ReportMetric(float64(rss())/1e6, "rss-MB")
-		c.Close()
 	}
 }

@@ -19,13 +19,21 @@ import (
 // killEnv names the database for the process that is killed.
 const killEnv = "CITYGATE_TEST_KILL"
 
-// TestMain runs the process that is killed, where the environment asks for it.
+// TestMain runs the process that is killed, or the one that is measured, where the
+// environment asks for it.
 func TestMain(m *testing.M) {
 	if path := os.Getenv(killEnv); path != "" {
 		if err := syncForEver(path); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		os.Exit(1)
+	}
+	if dir := os.Getenv(firstEnv); dir != "" {
+		if err := firstSync(dir, os.Getenv(firstEnv+"_DB")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
