@@ -142,6 +142,11 @@ func (d *daemon) run(ctx context.Context) error {
 		front.Go(func() error { return err })
 		return front.Wait()
 	}
+	return d.serve(ctx, front, frontCtx, l.Addr().String())
+}
+
+// serve runs everything in the two groups: front ends with ctx; what stores and sends events ends after it.
+func (d *daemon) serve(ctx context.Context, front *errgroup.Group, frontCtx context.Context, address string) error {
 	store, stopStore := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStore()
 	back, storeCtx := errgroup.WithContext(store)
@@ -149,13 +154,13 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.uplink != nil {
 		back.Go(func() error { return d.uplink.Run(storeCtx) })
 	}
-	front.Go(func() error { return d.gateway.Load().Run(frontCtx) })
-	front.Go(func() error { return d.down.run(frontCtx) })
+	parts := []func(context.Context) error{d.gateway.Load().Run, d.down.run, d.observe, d.notify}
 	if d.relay != nil {
-		front.Go(func() error { return d.relay.Run(frontCtx) })
+		parts = append(parts, d.relay.Run)
 	}
-	front.Go(func() error { return d.observe(frontCtx) })
-	front.Go(func() error { return d.notify(frontCtx) })
+	for _, run := range parts {
+		front.Go(func() error { return run(frontCtx) })
+	}
 	front.Go(func() error { // the end of storing ends everything
 		select {
 		case <-storeCtx.Done():
@@ -164,8 +169,8 @@ func (d *daemon) run(ctx context.Context) error {
 			return nil
 		}
 	})
-	d.log.Info("gateway runs", "device", d.config.Device, "page", "http://"+l.Addr().String()+"/", "version", version())
-	err = front.Wait()
+	d.log.Info("gateway runs", "device", d.config.Device, "page", "http://"+address+"/", "version", version())
+	err := front.Wait()
 	stopStore()
 	if backErr := back.Wait(); backErr != nil {
 		return backErr
