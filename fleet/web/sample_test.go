@@ -4,8 +4,10 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -61,20 +63,17 @@ func (x *sample) enrol(name, place, title string) {
 	x.must(x.s.AddDevice(x.tb.Context(), fleet.Device{Name: name, Key: ed25519.NewKeyFromSeed(key[:]).Public().(ed25519.PublicKey), Place: place, Title: title}))
 }
 
-// day stores a day of scans in quarters of an hour up to now.
-func (x *sample) day(name string, epoch uint64, perSlot int) {
+// day makes a day of scans of one gateway, added to the batches of each quarter
+// of an hour up to now.
+func (x *sample) day(slots map[time.Time][]store.Batch, name string, epoch uint64, perSlot int) {
 	chain := wire.Chain0(name, epoch)
 	seq := uint64(0)
-	for at := noon.Add(-8 * time.Hour).Truncate(store.Slot); at.Before(noon); at = at.Add(store.Slot) {
-		x.clock.t = at.Add(store.Slot - time.Second)
-		if x.clock.t.After(noon) {
-			x.clock.t = noon
-		}
+	for at := noon.Add(-8 * time.Hour).Truncate(store.Slot); at.Before(noon.Add(-store.Slot)); at = at.Add(store.Slot) {
 		b := wire.Batch{Device: name, Epoch: epoch, First: seq + 1, Prev: chain}
 		n := perSlot/2 + x.rnd.IntN(perSlot+1)
 		for i := range min(n, wire.MaxItems) {
 			seq++
-			e := x.scan(seq, at.Add(time.Duration(i)*13*time.Second))
+			e := x.scan(seq, at.Add(time.Duration(i)*25*time.Second))
 			if seq == 1 {
 				e.Type, e.Verdict, e.ID = wire.TypeStart, "", ""
 			}
@@ -88,7 +87,15 @@ func (x *sample) day(name string, epoch uint64, perSlot int) {
 		chain = b.Chain()
 		sb, err := store.FromWire(b, nil)
 		x.must(err)
-		_, err = x.s.Commit(x.tb.Context(), []store.Batch{sb})
+		slots[at] = append(slots[at], sb)
+	}
+}
+
+// commit stores the batches of each slot at its end.
+func (x *sample) commit(slots map[time.Time][]store.Batch) {
+	for _, at := range slices.SortedFunc(maps.Keys(slots), time.Time.Compare) {
+		x.clock.t = at.Add(store.Slot)
+		_, err := x.s.Commit(x.tb.Context(), slots[at])
 		x.must(err)
 	}
 	x.clock.t = noon
@@ -146,6 +153,8 @@ func street(tb testing.TB) *sample {
 	x := newSample(tb)
 	places := []string{"MA.156.1301.02/KIOSK.%06d", "MA.156.1301.01/GATE.%06d", "MA.156.1303.02/KIOSK.%06d"}
 	titles := []string{"中山路口 3 号终端", "建设大街 12 号", "Zhongshan Road, kiosk 3", ""}
+	slots := make(map[time.Time][]store.Batch)
+	defer func() { x.commit(slots) }()
 	for i := range 12 {
 		name := fmt.Sprintf("%s-01%02d-%04d", []string{"sjz", "sjz", "qhd"}[i%3], i%3+1, 100+i)
 		epoch := uint64(0x9e3779b97f4a7c15)*uint64(i+1) | 1
@@ -153,7 +162,7 @@ func street(tb testing.TB) *sample {
 		if i == 11 {
 			continue // enrolled, never seen
 		}
-		x.day(name, epoch, 6+3*i)
+		x.day(slots, name, epoch, 6+3*i)
 		x.on(name, epoch, 7*time.Hour)
 		h := wire.Health{Epoch: epoch, WALBytes: 4100000}
 		switch i {
@@ -171,7 +180,7 @@ func street(tb testing.TB) *sample {
 				Detail: "two chains for number 118", Ours: make([]byte, 32), Theirs: []byte("0123456789abcdef0123456789abcdef"), Evidence: []byte("a batch")}))
 		}
 		if i == 7 {
-			x.must(x.s.Find(tb.Context(), fleet.Finding{Device: name, Kind: fleet.Gap, Epoch: epoch, First: 201, Last: 232, Detail: "later events came; these were asked for again"}))
+			x.must(x.s.Find(tb.Context(), fleet.Finding{Device: name, Kind: fleet.Gap, Epoch: epoch, First: 5001, Last: 5032, Detail: "later events came; these were asked for again"}))
 		}
 	}
 	return x
