@@ -66,29 +66,32 @@ func (c *issueCmd) Run(o *office) error {
 	if (c.ID == "") == (c.CSV == "") {
 		return usageError{errors.New("issue needs either --id or --csv")}
 	}
-	w, err := c.labels.open(o)
+	return c.labels.use(o, func(w *labelWriter) error {
+		return o.with(c.Dir, func(r *registry.Registry) error {
+			if c.CSV != "" {
+				return o.issueCSV(r, c.CSV, c.Fresh, w)
+			}
+			return c.one(o, r, w)
+		})
+	})
+}
+
+// one issues the record that the flags describe.
+func (c *issueCmd) one(o *office, r *registry.Registry, w *labelWriter) error {
+	q, err := c.record.request()
 	if err != nil {
 		return err
 	}
-	return o.with(c.Dir, func(r *registry.Registry) error {
-		if c.CSV != "" {
-			return o.issueCSV(r, c.CSV, c.Fresh, w)
-		}
-		q, err := c.record.request()
-		if err != nil {
+	issued, err := r.Issue(o.ctx, []registry.Request{q})
+	if err != nil {
+		return err
+	}
+	if !c.Fresh {
+		if issued, err = o.sealed(r, []registry.Request{q}, issued); err != nil {
 			return err
 		}
-		issued, err := r.Issue(o.ctx, []registry.Request{q})
-		if err != nil {
-			return err
-		}
-		if !c.Fresh {
-			if issued, err = o.sealed(r, []registry.Request{q}, issued); err != nil {
-				return err
-			}
-		}
-		return w.write(issued[0])
-	})
+	}
+	return w.write(issued[0])
 }
 
 // sealed closes the batch if one of the answers is not sealed, and asks again.
@@ -111,17 +114,15 @@ type sealCmd struct {
 
 // Run closes the batch and writes the codes of the records that it sealed.
 func (c *sealCmd) Run(o *office) error {
-	w, err := c.labels.open(o)
-	if err != nil {
-		return err
-	}
-	return o.with(c.Dir, func(r *registry.Registry) error {
-		s, err := r.Seal(o.ctx)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(o.err, "sealed: %d entries, %d of them padding; %d personal records\n", s.To, s.Padding, s.Personal)
-		return r.Records(o.ctx, s.From/ledger.TileWidth*ledger.TileWidth, s.To, w.write)
+	return c.labels.use(o, func(w *labelWriter) error {
+		return o.with(c.Dir, func(r *registry.Registry) error {
+			s, err := r.Seal(o.ctx)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(o.err, "sealed: %d entries, %d of them padding; %d personal records\n", s.To, s.Padding, s.Personal)
+			return r.Records(o.ctx, s.From/ledger.TileWidth*ledger.TileWidth, s.To, w.write)
+		})
 	})
 }
 
@@ -153,16 +154,14 @@ type codeCmd struct {
 
 // Run writes the best code there is.
 func (c *codeCmd) Run(o *office) error {
-	w, err := c.labels.open(o)
-	if err != nil {
-		return err
-	}
-	return o.with(c.Dir, func(r *registry.Registry) error {
-		i, err := c.which.find(o, r)
-		if err != nil {
-			return err
-		}
-		return w.write(i)
+	return c.labels.use(o, func(w *labelWriter) error {
+		return o.with(c.Dir, func(r *registry.Registry) error {
+			i, err := c.which.find(o, r)
+			if err != nil {
+				return err
+			}
+			return w.write(i)
+		})
 	})
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,7 +20,8 @@ type labels struct {
 	Format []string `default:"txt,png,svg" help:"Formats of the files: txt, png, svg."`
 	Level  string   `default:"M" help:"Error correction of the QR code: L, M, Q or H."`
 	Scale  int      `default:"8" help:"Pixels for each module in PNG files."`
-	Module float64  `default:"0.6" help:"Millimetres for each module in SVG files."`
+	Module float64  `default:"0.6" help:"Millimetres for each module in SVG files and on sheets."`
+	Sheet  string   `type:"path" placeholder:"FILE" help:"Write all labels on A4 pages of one PDF file."`
 }
 
 // labelWriter writes records' codes. It keeps QR layouts, so it is used by one goroutine.
@@ -28,6 +30,35 @@ type labelWriter struct {
 	o       *office
 	level   qrcode.Level
 	encoder qrcode.Encoder
+	sheet   *qrcode.Sheet // nil without --sheet
+}
+
+// use hands a writer to f, and finishes the sheet afterwards: whole or not at all.
+func (l labels) use(o *office, f func(*labelWriter) error) (err error) {
+	w, err := l.open(o)
+	if err != nil {
+		return err
+	}
+	if l.Sheet == "" {
+		return f(w)
+	}
+	part := l.Sheet + ".part"
+	file, err := os.Create(part)
+	if err != nil {
+		return fmt.Errorf("write sheet: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(part)
+		}
+	}()
+	if w.sheet, err = qrcode.NewSheet(file, l.Module); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	if err := errors.Join(f(w), w.sheet.Close(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(part, l.Sheet)
 }
 
 func (l labels) open(o *office) (*labelWriter, error) {
@@ -69,20 +100,31 @@ func (w *labelWriter) write(i registry.Issued) error {
 		return w.o.answer(a, fmt.Sprintf("-\t%s\tpending", i.ID))
 	}
 	a.Index = &i.Index
-	if w.Out != "" {
-		var err error
-		if a.Files, err = w.files(i); err != nil {
+	if w.Out != "" || w.sheet != nil {
+		m, err := w.encoder.Encode(i.Text, w.level)
+		if err != nil {
+			return fmt.Errorf("code of %s: %w", i.ID, err)
+		}
+		if a.Files, err = w.files(i, m); err != nil {
 			return err
 		}
 	}
 	return w.o.answer(a, fmt.Sprintf("%d\t%s\t%s", i.Index, i.ID, i.Text))
 }
 
-// files writes one file of each format, each whole or not at all.
-func (w *labelWriter) files(i registry.Issued) ([]string, error) {
-	m, err := w.encoder.Encode(i.Text, w.level)
-	if err != nil {
-		return nil, fmt.Errorf("code of %s: %w", i.ID, err)
+// files puts a record's symbol on the sheet and writes one file of each format, each whole or not at all.
+func (w *labelWriter) files(i registry.Issued, m qrcode.Matrix) ([]string, error) {
+	caption := i.ID.String()
+	if i.Code.Personal() {
+		caption = fmt.Sprintf("%d", i.Index) // what is printed is seen by many
+	}
+	if w.sheet != nil {
+		if err := w.sheet.Add(m, caption); err != nil {
+			return nil, err
+		}
+	}
+	if w.Out == "" {
+		return nil, nil
 	}
 	name := fmt.Sprintf("%s-%d", strings.ReplaceAll(i.ID.String(), "/", "_"), i.Index)
 	if i.Code.Personal() {

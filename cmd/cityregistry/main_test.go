@@ -209,6 +209,10 @@ func TestCSV(t *testing.T) {
 	if n != 601 {
 		t.Errorf("%d answers", n)
 	}
+	d.do("seal", "--dir", d.path("sjz"), "--sheet", d.path("labels.pdf"))
+	if pdf, err := os.ReadFile(d.path("labels.pdf")); err != nil || !bytes.HasPrefix(pdf, []byte("%PDF-1.4\n")) || !bytes.HasSuffix(pdf, []byte("%%EOF\n")) {
+		t.Errorf("sheet: %d bytes, %v", len(pdf), err)
+	}
 	if again, _, err := d.try(b.String(), append(args[:len(args)-1:len(args)-1], "-")...); err != nil || again != first {
 		t.Errorf("again, from standard input: other answers, %v", err)
 	}
