@@ -71,6 +71,33 @@ func TestForkKeepsBothNotesAndTheOldView(t *testing.T) {
 	w.same(t)
 }
 
+// A smaller checkpoint of another history is not a rollback but a fork.
+func TestForkBelowTheFloor(t *testing.T) {
+	for _, size := range []int{256, 300, 512, 1030} { // sealed, closed, sealed, open
+		w := newWorld(t)
+		w.city.Records.Fill(1040)
+		w.sync(t)
+		mine := w.city.Records.CheckpointOf(uint64(size), w.Time, ledgertest.Witnesses()...)
+		if err := w.c.Apply(t.Context(), w.city.Records.Short, mine, w.src); !errors.Is(err, ledger.ErrRollback) {
+			t.Errorf("size %d of the same history: %v", size, err)
+		}
+		if a := w.c.Alarms(); len(a) != 0 {
+			t.Fatalf("an old note raises %v", a)
+		}
+		other := ledgertest.NewLog(w.city.Records.Short, w.city.Records.Origin, ledgertest.Witnesses()...)
+		for range size {
+			other.Append([]byte("\x01another history"))
+		}
+		var fork *ledger.ForkError
+		if err := w.c.Apply(t.Context(), other.Short, other.Checkpoint(w.Time), w.src); !errors.As(err, &fork) {
+			t.Errorf("size %d of another history: %v", size, err)
+		}
+		if a := w.c.Alarms(); len(a) != 1 || a[0].Kind != cache.AlarmFork {
+			t.Errorf("alarms %v", a)
+		}
+	}
+}
+
 // checkForks checks that there are two alarms, the first one over these notes.
 func checkForks(t *testing.T, alarms []cache.Alarm, log string, held, found []byte) {
 	t.Helper()

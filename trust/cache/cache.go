@@ -86,6 +86,7 @@ type Cache struct {
 	busy   map[string]chan struct{} // one token for each log: who holds it updates the log
 	alarms []Alarm
 	broken map[string]ledger.Checkpoint // stored checkpoints whose rows are damaged
+	looked map[string]ledger.LogHead    // the old checkpoint of each log that older looked at last
 }
 
 // Errors that callers may tell apart.
@@ -141,7 +142,7 @@ func newCache(db *sql.DB, o Options) *Cache {
 		o.Now = time.Now
 	}
 	return &Cache{
-		db: db, opts: o, floors: map[string]uint64{}, busy: map[string]chan struct{}{}, broken: map[string]ledger.Checkpoint{},
+		db: db, opts: o, floors: map[string]uint64{}, busy: map[string]chan struct{}{}, broken: map[string]ledger.Checkpoint{}, looked: map[string]ledger.LogHead{},
 	}
 }
 

@@ -191,7 +191,7 @@ func (c *Cache) update(ctx context.Context, log string, cp ledger.Checkpoint, sr
 	last, known := c.last(log)
 	switch {
 	case cp.Size < c.floor(log):
-		return fmt.Errorf("size %d, held %d: %w", cp.Size, c.floor(log), ledger.ErrRollback)
+		return c.older(ctx, log, cp, src)
 	case known && last.Size == cp.Size && last.Root != cp.Root:
 		return c.fork(log, last, cp, errors.New("two roots for one size"))
 	case held != nil && held.Size == cp.Size:
@@ -233,13 +233,6 @@ func (c *Cache) updateFromAny(ctx context.Context, log string, held *ledger.LogV
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// fork raises the alarm over two notes that cannot both be true.
-func (c *Cache) fork(log string, held, cp ledger.Checkpoint, why error) error {
-	a := Alarm{Log: log, Kind: AlarmFork, Held: held.Raw, Found: cp.Raw,
-		Detail: fmt.Sprintf("sizes %d and %d, roots %s and %s: %v", held.Size, cp.Size, held.Root, cp.Root, why)}
-	return errors.Join(fmt.Errorf("fork of %s: %w", log, why), c.raise(a))
 }
 
 // refresh replaces the note of a log that did not grow by a newer one.
