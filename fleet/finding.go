@@ -28,6 +28,10 @@ const (
 	Clone Kind = "clone"
 	// Evicted is a range that the gateway gave up for want of space.
 	Evicted Kind = "evicted"
+	// Lost is a range that was acknowledged once and is not here any more,
+	// although the gateway has deleted it: this database was put back to an older
+	// state.
+	Lost Kind = "lost"
 	// SplitView is a log for which two gateways report two roots for one size.
 	SplitView Kind = "split-view"
 )

@@ -39,6 +39,9 @@ type Item struct {
 	Quick   bool
 	// Start is set for an epoch's first event that names the epoch before.
 	Start *Predecessor
+	// Acknowledged is set for an ItemEvicted of numbers that the gateway deleted
+	// because they were acknowledged: the database has lost them since.
+	Acknowledged bool
 	// Reason says why an ItemPoison is none, or what an ItemEvicted lost.
 	Reason string
 }

@@ -130,6 +130,9 @@ func (s *Store) addItem(ctx context.Context, tx *sql.Tx, stmts *commitStmts, ep 
 			return fmt.Errorf("store evicted range: %w", err)
 		}
 		f.Kind = fleet.Evicted
+		if it.Acknowledged {
+			f.Kind = fleet.Lost
+		}
 		return s.addFinding(ctx, tx, ep.device, f)
 	case ItemPoison:
 		it.Type, it.Verdict, it.At = "", "", now // no event has an empty type

@@ -207,3 +207,29 @@ func TestEvictedRanges(t *testing.T) {
 		t.Errorf("newest %v, %v", numbers, err)
 	}
 }
+
+// A database that was put back to an older state goes on with what the gateway
+// still has, and says what is lost.
+func TestDatabasePutBack(t *testing.T) {
+	s := open(t)
+	d := newDevice("k-1", 7)
+	enrol(t, s, d)
+	d.scans(t, 40)
+	commit(t, s, d.batch(t, 1, 10)) // all that the old copy holds; 30 were acknowledged and deleted
+	if r := commit(t, s, d.batch(t, 31, 40)); r[0].Outcome != store.Ahead || r[0].NeedFirst != 11 || r[0].NeedLast != 30 {
+		t.Fatalf("%+v", r)
+	}
+	gone := wire.Batch{Device: "k-1", Epoch: 7, First: 1, Prev: d.chains[0], Items: []wire.Item{
+		{Evicted: &wire.Evicted{First: 1, Last: 30, Chain: d.chains[30], Counts: map[string]uint64{"acknowledged": 30}}},
+		{Event: d.events[30]}}}
+	b, err := store.FromWire(gone, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := commit(t, s, b, d.batch(t, 32, 40)); r[0].New != 21 || r[1].Mark != 40 {
+		t.Fatalf("%+v", r)
+	}
+	if got := kinds(t, s, "k-1"); !slices.Equal(got, []string{"lost 11-30"}) {
+		t.Errorf("findings %q", got)
+	}
+}

@@ -27,7 +27,7 @@ func FromWire(b wire.Batch, evidence []byte) (Batch, error) {
 				return Batch{}, fmt.Errorf("evicted range from %d: %w", seq, err)
 			}
 			item.Kind, item.Last, item.Raw = ItemEvicted, it.Evicted.Last, raw
-			item.Reason = fmt.Sprintf("%d events were given up for want of space", item.Last-item.First+1)
+			item.Reason, item.Acknowledged = evictedReason(it.Evicted)
 		} else if e, err := wire.DecodeEvent(it.Event); err != nil {
 			item.Kind, item.Reason = ItemPoison, "the bytes are not an event: "+err.Error()
 		} else if e.Seq != seq {
@@ -39,6 +39,19 @@ func FromWire(b wire.Batch, evidence []byte) (Batch, error) {
 		seq = item.Last + 1
 	}
 	return out, nil
+}
+
+// evictedReason says why a gateway no longer has a range. The two words are what
+// its outbox counts events under that did not go for want of space.
+func evictedReason(e *wire.Evicted) (reason string, acknowledged bool) {
+	n := e.Last - e.First + 1
+	switch {
+	case e.Counts["acknowledged"] > 0:
+		return "the gateway deleted these once they were acknowledged; this database has lost them since", true
+	case e.Counts["damaged"] == n:
+		return fmt.Sprintf("%d events were damaged on the gateway's disk", n), false
+	}
+	return fmt.Sprintf("%d events were given up for want of space", n), false
 }
 
 // fill takes from an event what the store keeps beside its bytes.

@@ -48,9 +48,9 @@ func (s *Store) addFinding(ctx context.Context, tx *sql.Tx, device int64, f flee
 	return nil
 }
 
-// resolveGaps closes gaps of an epoch whose last missing number has arrived.
+// resolveGaps closes gaps of an epoch whose last missing number is accounted for.
 func (s *Store) resolveGaps(ctx context.Context, tx *sql.Tx, device int64, epoch, mark uint64) error {
-	_, err := tx.ExecContext(ctx, `UPDATE findings SET resolved_us = $1, reason = 'arrived'
+	_, err := tx.ExecContext(ctx, `UPDATE findings SET resolved_us = $1, reason = 'accounted for'
 		WHERE resolved_us = 0 AND device = $2 AND kind = 'gap' AND epoch = $3 AND last BETWEEN 1 AND $4`,
 		micros(s.now()), device, int64(epoch), int64(mark))
 	if err != nil {

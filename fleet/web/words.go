@@ -30,6 +30,7 @@ var conditionTexts = map[string][2]string{
 	"means-poison": {"Bytes that are not an event, kept as they are", "非事件数据，已原样保存"}, "todo-poison": {"Compare software versions", "核对软件版本"},
 	"means-clone": {"The device seems to live twice", "疑似有两台同名设备"}, "todo-clone": {"Revoke its certificate until it is clear which one is real", "吊销证书，直至查明真伪"},
 	"means-evicted": {"Events were given up for want of space", "因空间不足舍弃了事件"}, "todo-evicted": {"Check how long it was offline and how large its disk is", "检查离线时长和磁盘容量"},
+	"means-lost": {"Events that were acknowledged are missing here: the database was put back to an older state", "已确认的事件在本端丢失：数据库曾被恢复到旧状态"}, "todo-lost": {"Find the newer database or its backup; the gateway has deleted them", "查找较新的数据库或备份，网关已删除这些事件"},
 	"means-split-view": {"Another root of a log than other gateways see", "账本根与其他网关所见不同"}, "todo-split-view": {"Keep both notes; call the registry and the witnesses", "保存双方签名检查点，联系登记机构和见证方"},
 }
 
