@@ -15,7 +15,7 @@ import (
 
 // fsyncs measures the disk alone: it appends blocks of a size to a file, each with an fsync, for a while, and returns
 // how long each took, sorted.
-func fsyncs(b *testing.B, size int, span time.Duration) []time.Duration {
+func fsyncs(b testing.TB, size int, span time.Duration) []time.Duration {
 	b.Helper()
 	f, err := os.Create(filepath.Join(b.TempDir(), "fsync"))
 	if err != nil {
