@@ -35,6 +35,10 @@ check: deps ## form, vet, staticcheck, import rules, tidy go.mod
 bench: ## every benchmark once, with its peers beside it
 	$(GO) test -tags nogocv -run '^$$' -bench . -benchtime 1x ./...
 
+bench-trust: ## the trust figures with their peers, also as JSON lines in var/bench/trust.jsonl
+	@mkdir -p $(VAR)/bench
+	$(GO) test -count 1 -v -run Figures ./trust ./trust/cache -figures $(CURDIR)/$(VAR)/bench/trust.jsonl
+
 fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$($(GO) list -tags nogocv ./...); do for f in $$($(GO) test -tags nogocv -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		echo "$$p $$f"; $(GO) test -tags nogocv -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
