@@ -16,7 +16,7 @@ func Penalties(text string, level Level, count func(Matrix) int) int {
 		if err != nil {
 			panic(err)
 		}
-		if n := count(modules(c)); lowest < 0 || n < lowest {
+		if n := count(newGrid(c.Size, c.Black).matrix()); lowest < 0 || n < lowest {
 			lowest = n
 		}
 	}

@@ -1,7 +1,9 @@
 package qrcode
 
+import "math/bits"
+
 // This file implements the penalty of a masked symbol, ISO/IEC 18004 section 7.8.3: the lower, the less the data looks like the
-// patterns that a reader searches for, and the more even its light and dark are.
+// patterns that a reader searches for, and the more even its light and dark are. All modules of a line are judged at once, as bits.
 
 // Weights of table 11.
 const (
@@ -11,69 +13,105 @@ const (
 	weightShare  = 10 // each full 5 % between the share of dark modules and one half
 )
 
-func penalty(m Matrix) int {
-	n := 0
-	for i := range m.size {
-		n += line(m, i*m.size, 1) + line(m, i, m.size)
-	}
-	dark := 0
-	for y := range m.size {
-		row := m.dark[y*m.size : (y+1)*m.size]
-		for x, d := range row {
-			if d {
-				dark++
-			}
-			if x > 0 && y > 0 {
-				up := m.dark[(y-1)*m.size:]
-				if d == row[x-1] && d == up[x] && d == up[x-1] {
-					n += weightBlock
-				}
-			}
-		}
-	}
-	total := m.size * m.size
-	off := 2*dark - total // twice the distance from one half
-	if off < 0 {
-		off = -off
-	}
-	return n + weightShare*(off*10/total)
+// line is a row or a column: bit i is module i, set if dark. 192 bits hold the largest symbol, 177, and four light modules on each side.
+type line [3]uint64
+
+func (l line) right(n uint) line {
+	return line{l[0]>>n | l[1]<<(64-n), l[1]>>n | l[2]<<(64-n), l[2] >> n}
 }
 
-// line is the penalty of one row or column for runs and for look-alikes of a finder pattern. What lies outside of the symbol is light.
-func line(m Matrix, start, step int) int {
-	const (
-		window = 1<<11 - 1
-		before = 0b00001011101 // four light modules, then the pattern
-		after  = 0b10111010000
-	)
-	n, run, bits := 0, 0, uint(0)
-	previous := false
-	for i := range m.size {
-		d := m.dark[start+i*step]
-		if i > 0 && d == previous {
-			run++
-		} else {
-			run = 1
-		}
-		previous = d
-		switch {
-		case run == 5:
-			n += weightRun
-		case run > 5:
-			n++
-		}
-		bits = bits << 1 & window
-		if d {
-			bits |= 1
-		}
-		if bits == before || i >= 10 && bits == after {
-			n += weightFinder
+func (l line) left(n uint) line {
+	return line{l[0] << n, l[1]<<n | l[0]>>(64-n), l[2]<<n | l[1]>>(64-n)}
+}
+
+func (l line) and(m line) line    { return line{l[0] & m[0], l[1] & m[1], l[2] & m[2]} }
+func (l line) andNot(m line) line { return line{l[0] &^ m[0], l[1] &^ m[1], l[2] &^ m[2]} }
+func (l line) xor(m line) line    { return line{l[0] ^ m[0], l[1] ^ m[1], l[2] ^ m[2]} }
+func (l line) not() line          { return line{^l[0], ^l[1], ^l[2]} }
+
+func (l line) count() int {
+	return bits.OnesCount64(l[0]) + bits.OnesCount64(l[1]) + bits.OnesCount64(l[2])
+}
+
+func (l *line) set(i int) { l[i/64] |= 1 << (i % 64) }
+
+// below has the first n bits set.
+func below(n int) (l line) {
+	for i := range l {
+		l[i] = ^uint64(0)
+		if rest := n - 64*i; rest < 64 {
+			l[i] = 1<<max(rest, 0) - 1
 		}
 	}
-	for range 4 { // a pattern at the end of the line, with the quiet zone after it
-		if bits = bits << 1 & window; bits == after {
-			n += weightFinder
+	return l
+}
+
+// grid is a square of modules, once by rows and once by columns.
+type grid struct {
+	size          int
+	rows, columns []line
+}
+
+func newGrid(size int, dark func(x, y int) bool) grid {
+	g := grid{size, make([]line, size), make([]line, size)}
+	for y := range size {
+		for x := range size {
+			if dark(x, y) {
+				g.rows[y].set(x)
+				g.columns[x].set(y)
+			}
 		}
 	}
-	return n
+	return g
+}
+
+// xor gives the modules in which two grids of one size differ.
+func (g grid) xor(h grid) grid {
+	d := grid{g.size, make([]line, g.size), make([]line, g.size)}
+	for i := range g.size {
+		d.rows[i], d.columns[i] = g.rows[i].xor(h.rows[i]), g.columns[i].xor(h.columns[i])
+	}
+	return d
+}
+
+func (g grid) penalty() int {
+	n, dark := 0, 0
+	pairs := below(g.size - 1)
+	for i, row := range g.rows {
+		n += row.penalty(g.size) + g.columns[i].penalty(g.size)
+		dark += row.count()
+		if i > 0 {
+			up := g.rows[i-1]
+			alike := row.xor(up).not()                  // as the module above
+			block := alike.and(alike.right(1))          // and so is the next one
+			block = block.andNot(row.xor(row.right(1))) // which is like this one
+			n += weightBlock * block.and(pairs).count()
+		}
+	}
+	total := g.size * g.size
+	off := 2*dark - total // twice the distance from one half
+	return n + weightShare*(max(off, -off)*10/total)
+}
+
+// penalty counts a line's runs and look-alikes of a finder pattern. What lies outside of the symbol is light.
+func (l line) penalty(size int) int {
+	same := l.xor(l.right(1)).not().and(below(size - 1)) // like its neighbour
+	runs := same.and(same.right(1))
+	runs = runs.and(runs.right(2)) // the first of five alike: a run of k has k-4 of these
+	starts := runs.andNot(runs.left(1))
+	n := runs.count() + (weightRun-1)*starts.count()
+
+	p := l.left(4)
+	finder := p.andNot(p.right(1)).and(p.right(2)).and(p.right(3)).and(p.right(4)).andNot(p.right(5)).and(p.right(6))
+	dark4 := func(at uint) line { // any dark module among four
+		two := p.right(at)
+		for i := uint(1); i < 4; i++ {
+			q := p.right(at + i)
+			two = line{two[0] | q[0], two[1] | q[1], two[2] | q[2]}
+		}
+		return two
+	}
+	after := finder.andNot(dark4(7))
+	before := finder.right(4).andNot(dark4(0))
+	return n + weightFinder*(after.count()+before.count())
 }

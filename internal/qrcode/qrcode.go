@@ -65,12 +65,19 @@ func Encode(text string, level Level) (Matrix, error) { return new(Encoder).Enco
 // An Encoder is Encode for many texts: it keeps the layouts of versions that it has met, which saves two thirds of the time.
 // The zero value is ready. It is not safe for concurrent use.
 type Encoder struct {
-	plans map[layout]*[8]*coding.Plan
+	layouts map[layoutKey]*layout
 }
 
-type layout struct {
+type layoutKey struct {
 	version coding.Version
 	level   Level
+}
+
+// layout is where a version's modules are. The eight masks of a symbol differ in the same modules whatever its data is, format information
+// included, so data is laid out once, with mask 0.
+type layout struct {
+	plan *coding.Plan
+	flip [8]grid // the modules in which mask i differs from mask 0
 }
 
 // Encode is the function Encode of this package.
@@ -83,42 +90,49 @@ func (e *Encoder) Encode(text string, level Level) (Matrix, error) {
 	if !ok {
 		return Matrix{}, fmt.Errorf("text of %d bytes does not fit a QR code at level %v", len(text), level)
 	}
-	plans, err := e.layout(version, level)
+	l, err := e.layout(version, level)
 	if err != nil {
 		return Matrix{}, fmt.Errorf("lay out QR version %d: %w", version, err)
 	}
-	var best Matrix
-	lowest := -1
-	for _, p := range plans {
-		c, err := p.Encode(segments...)
-		if err != nil {
-			return Matrix{}, fmt.Errorf("encode QR version %d: %w", version, err)
-		}
-		m := modules(c)
-		if n := penalty(m); lowest < 0 || n < lowest {
-			best, lowest = m, n
+	c, err := l.plan.Encode(segments...)
+	if err != nil {
+		return Matrix{}, fmt.Errorf("encode QR version %d: %w", version, err)
+	}
+	first := newGrid(c.Size, c.Black)
+	best, lowest := grid{}, -1
+	for _, flip := range l.flip {
+		g := first.xor(flip)
+		if n := g.penalty(); lowest < 0 || n < lowest {
+			best, lowest = g, n
 		}
 	}
-	return best, nil
+	return best.matrix(), nil
 }
 
-// layout gives the eight plans, one for each mask, of a version and level.
-func (e *Encoder) layout(v coding.Version, l Level) (*[8]*coding.Plan, error) {
-	if p, ok := e.plans[layout{v, l}]; ok {
-		return p, nil
+// layout gives the layout of a version and level.
+func (e *Encoder) layout(v coding.Version, level Level) (*layout, error) {
+	key := layoutKey{v, level}
+	if l, ok := e.layouts[key]; ok {
+		return l, nil
 	}
-	var plans [8]*coding.Plan
-	for mask := range plans {
-		var err error
-		if plans[mask], err = coding.NewPlan(v, l, coding.Mask(mask)); err != nil {
+	l := new(layout)
+	for mask := range l.flip {
+		p, err := coding.NewPlan(v, level, coding.Mask(mask))
+		if err != nil {
 			return nil, err
 		}
+		if mask == 0 {
+			l.plan = p
+		}
+		l.flip[mask] = newGrid(len(p.Pixel), func(x, y int) bool {
+			return (p.Pixel[y][x]^l.plan.Pixel[y][x])&coding.Black != 0
+		})
 	}
-	if e.plans == nil {
-		e.plans = make(map[layout]*[8]*coding.Plan)
+	if e.layouts == nil {
+		e.layouts = make(map[layoutKey]*layout)
 	}
-	e.plans[layout{v, l}] = &plans
-	return &plans, nil
+	e.layouts[key] = l
+	return l, nil
 }
 
 // split gives a city code's text its three segments, and any other text the most compact single one.
@@ -152,11 +166,11 @@ func fit(segments []coding.Encoding, level Level) (coding.Version, bool) {
 	return 0, false
 }
 
-func modules(c *coding.Code) Matrix {
-	m := Matrix{size: c.Size, dark: make([]bool, c.Size*c.Size)}
-	for y := range c.Size {
-		for x := range c.Size {
-			m.dark[y*c.Size+x] = c.Black(x, y)
+func (g grid) matrix() Matrix {
+	m := Matrix{size: g.size, dark: make([]bool, 0, g.size*g.size)}
+	for _, row := range g.rows {
+		for x := range g.size {
+			m.dark = append(m.dark, row[x/64]>>(x%64)&1 != 0)
 		}
 	}
 	return m
