@@ -83,6 +83,26 @@ func BenchmarkEmpty720pQR(b *testing.B) {
 	benchmarkEmpty(b, scanner.FormatSet(scanner.QR), 1280, 720)
 }
 
+// BenchmarkEmptyScenes scans the 42 frames of TestBenchScan; one operation is all of them.
+func BenchmarkEmptyScenes(b *testing.B) {
+	frames := emptyFrames()
+	for _, list := range []string{"qr", "datamatrix", "aztec", "all"} {
+		b.Run(list, func(b *testing.B) {
+			formats, err := scanner.ParseFormats(list)
+			if err != nil {
+				b.Fatal(err)
+			}
+			s := scanner.New(scanner.Options{Formats: formats})
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, f := range frames {
+					s.Scan(f)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkEmpty1080pAll(b *testing.B) { benchmarkEmpty(b, 0, 1920, 1080) }
 
 func BenchmarkEmpty1080pDataMatrix(b *testing.B) {

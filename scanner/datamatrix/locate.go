@@ -27,18 +27,17 @@ const (
 	sweep       = 24  // degrees to either side within which the far sides are looked for
 )
 
-// find collects the corners on all levels.
+// find collects the corners on all levels. A symbol of light modules has the outlines of one of dark modules, walked the other way.
 func (r *Reader) find() {
 	r.corners = r.corners[:0]
 	for _, l := range r.look.Levels {
-		for _, light := range [...]bool{false, true} {
-			r.outlines.Each(l, light, func(pieces []luma.Piece) { r.pair(pieces, l, light) })
-		}
+		r.level = l
+		r.outlines.Each(l, r.visit)
 	}
 }
 
-// pair looks for two long sides that follow each other around a convex corner.
-func (r *Reader) pair(pieces []luma.Piece, l *luma.Level, light bool) {
+// pair looks for two long sides that follow each other around a corner: one that turns right belongs to a dark symbol, one that turns left to a light one.
+func (r *Reader) pair(pieces []luma.Piece) {
 	n := len(pieces)
 	for i := range pieces {
 		u, lu := pieces[i].Dir()
@@ -49,17 +48,22 @@ func (r *Reader) pair(pieces []luma.Piece, l *luma.Level, light bool) {
 		for k := 1; k < min(n, 5); k++ {
 			j := (i + k) % n
 			v, lv := pieces[j].Dir()
-			if lv < minPiece || u.Cross(v) < minSin {
+			turn := u.Cross(v)
+			if lv < minPiece || math.Abs(turn) < minSin {
 				if gap += lv; gap > maxGap*lu && gap > minPiece {
 					break
 				}
 				continue
 			}
 			if c, ok := luma.Meet(pieces[i], pieces[j]); ok {
-				right, top := extend(pieces, i, -1, c), extend(pieces, j, 1, c)
-				a, b := right.Sub(c).Len(), top.Sub(c).Len()
+				first, last := extend(pieces, i, -1, c), extend(pieces, j, 1, c)
+				a, b := first.Sub(c).Len(), last.Sub(c).Len()
 				if min(a, b) >= minLeg && max(a, b) <= maxLegRatio*min(a, b) && gap <= maxGap*min(a, b) {
-					r.add(corner{right.Mul(l.Scale), c.Mul(l.Scale), top.Mul(l.Scale), light, l.Scale})
+					if turn < 0 {
+						first, last = last, first
+					}
+					s := r.level.Scale
+					r.add(corner{first.Mul(s), c.Mul(s), last.Mul(s), turn < 0, s})
 				}
 			}
 			break

@@ -23,6 +23,8 @@ type Reader struct {
 
 	look     *luma.Look
 	outlines luma.Outlines
+	visit    func([]luma.Piece) // pair, kept so that it is allocated once
+	level    *luma.Level        // on which outlines are followed
 	corners  []corner
 	middle   int // threshold of the corner at hand, in 1/256 gray levels
 	grid     luma.Grid
@@ -31,7 +33,11 @@ type Reader struct {
 }
 
 // NewReader returns a Reader.
-func NewReader() *Reader { return &Reader{decoder: NewDecoder()} }
+func NewReader() *Reader {
+	r := &Reader{decoder: NewDecoder()}
+	r.visit = r.pair
+	return r
+}
 
 const maxCorners = 500
 

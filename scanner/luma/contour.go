@@ -6,26 +6,24 @@ import (
 	"math/bits"
 )
 
-// This file implements outlines: the cracks between dark and light pixels, followed around an area of one kind, and their straight pieces. Symbols with
-// solid borders are found by them.
+// This file implements outlines: the cracks between dark and light pixels, followed until they close, and their straight pieces. Symbols with solid borders are
+// found by them.
 
 // Outlines follows the outlines of a level. It keeps its working memory.
 type Outlines struct {
 	// Work is how many steps may still be made; it goes down.
 	Work int
 
-	dark   []uint64 // bit for each pixel, with a border of light: dark, or the other way round
+	dark   []uint64 // bit for each dark pixel, with a border of light ones
 	seen   []uint64 // bit for each pixel: the crack at its left side was followed already
 	stride int      // words to a row
 	path   []lattice
-	keep   []int
-	stack  [][2]int
 	pieces []Piece
 }
 
 type lattice struct{ x, y int32 }
 
-// Piece is a straight piece of an outline, in pixels of its level; the area lies on the right of From to To as seen on the screen.
+// Piece is a straight piece of an outline, in pixels of its level; the dark side lies on the right of From to To as seen on the screen.
 type Piece struct{ From, To Point }
 
 // Dir returns the direction of the piece as a unit vector, and its length.
@@ -36,16 +34,16 @@ func (p *Piece) Dir() (Point, float64) {
 }
 
 const (
-	outlineStep = 5     // rows between those on which outlines are started
-	minOutline  = 20    // pixels that the larger side of an outline worth a look has at least; the smaller has half of it
-	maxOutline  = 16000 // lattice steps of an outline
-	straight    = 1.25  // pixels that a straight piece may be off its outline
+	outlineStep = 7    // rows between those on which outlines are started
+	maxOutline  = 8000 // lattice steps after which an outline is cut
+	minWalk     = 13   // lattice steps of a symbol's side
+	straight    = 1.25 // pixels that a straight piece may be off its outline
 )
 
-// Each follows the outlines of dark areas, or of light ones, and calls visit with the straight pieces of each, in order around the area. The pieces
-// are valid during the call.
-func (o *Outlines) Each(l *Level, light bool, visit func([]Piece)) {
-	o.paint(l, light)
+// Each follows the outlines of a level, those of holes too, and calls visit with the straight pieces of each, in order, the dark side on the right hand. A very
+// long outline comes in parts. The pieces are valid during the call.
+func (o *Outlines) Each(l *Level, visit func([]Piece)) {
+	o.paint(l)
 	for y := outlineStep / 2; y < l.H && o.Work > 0; y += outlineStep {
 		row := o.dark[(y+1)*o.stride:][:o.stride]
 		for b := range row {
@@ -63,8 +61,8 @@ func (o *Outlines) Each(l *Level, light bool, visit func([]Piece)) {
 	}
 }
 
-// paint sets the bits of the areas. Column 0, row 0 and what lies behind the last ones are no area, so that no outline leaves the bits.
-func (o *Outlines) paint(l *Level, light bool) {
+// paint sets the bits of the dark pixels. Column 0, row 0 and what lies behind the last ones are light, so that no outline leaves the bits.
+func (o *Outlines) paint(l *Level) {
 	o.stride = (l.W+1)/64 + 1
 	n := o.stride * (l.H + 2)
 	if cap(o.dark) < n {
@@ -84,9 +82,6 @@ func (o *Outlines) paint(l *Level, light bool) {
 				if words := binary.LittleEndian.Uint64(t[b*8:]); words != 0 {
 					m = darkBits(row[b*64:], words)
 				}
-				if light {
-					m = ^m
-				}
 				if left := l.W - b*64; left < 64 {
 					m &= 1<<left - 1
 				}
@@ -96,110 +91,97 @@ func (o *Outlines) paint(l *Level, light bool) {
 	}
 }
 
-func (o *Outlines) area(x, y int32) bool {
-	return o.dark[int(y)*o.stride+int(x>>6)]>>(x&63)&1 == 1
-}
-
-// follow walks around the area whose left crack is at pixel (x, y) of the bits, upwards first, the area on the right hand. It reports whether the outline
-// is closed and long enough. Its path is in pixels of the level.
+// follow walks along an outline from the left crack of the dark pixel (x, y) of the bits, upwards first, the dark side on the right hand, until it is closed or
+// maxOutline steps long. It reports whether two straight sides of a symbol may be in it: they are two walks that do not turn back in either direction.
+// The path is in pixels of the level.
 func (o *Outlines) follow(x, y int32) bool {
 	o.path = o.path[:0]
 	startX, startY := x, y+1
 	px, py, dx, dy := startX, startY, int32(0), int32(-1)
-	minX, maxX, minY, maxY := px, px, py, py
+	var wayX, wayY int32 // of the walk at hand: the last steps across and along
+	length, walks := 0, 0
 	for {
 		o.path = append(o.path, lattice{px - 1, py - 1})
 		if dy < 0 { // the crack passed is the left one of the pixel at the right hand
 			o.seen[int(py-1)*o.stride+int(px>>6)] |= 1 << (px & 63)
 		}
-		px, py = px+dx, py+dy
-		if len(o.path) >= maxOutline {
-			o.Work -= len(o.path)
-			return false
+		if dx == -wayX && dx != 0 || dy == -wayY && dy != 0 {
+			if length >= minWalk {
+				walks++
+			}
+			length, wayX, wayY = 0, 0, 0
 		}
+		length, wayX, wayY = length+1, wayX|dx, wayY|dy
+		px, py = px+dx, py+dy
 		// The two pixels ahead, on the right and the left hand.
-		rx, ry := px+(dx-dy-1)/2, py+(dy+dx-1)/2
-		lx, ly := px+(dx+dy-1)/2, py+(dy-dx-1)/2
+		rx, ry := px+(dx-dy-1)>>1, py+(dy+dx-1)>>1
+		lx, ly := px+(dx+dy-1)>>1, py+(dy-dx-1)>>1
 		switch {
-		case !o.area(rx, ry):
+		case o.dark[int(ry)*o.stride+int(rx>>6)]>>(rx&63)&1 == 0:
 			dx, dy = -dy, dx // right
-			minX, maxX, minY, maxY = min(minX, px), max(maxX, px), min(minY, py), max(maxY, py)
-		case o.area(lx, ly):
+		case o.dark[int(ly)*o.stride+int(lx>>6)]>>(lx&63)&1 == 1:
 			dx, dy = dy, -dx // left
 		}
-		if px == startX && py == startY && dy < 0 {
+		if px == startX && py == startY && dy < 0 || len(o.path) >= maxOutline {
 			break
 		}
 	}
-	o.Work -= len(o.path)
-	return max(maxX-minX, maxY-minY) >= minOutline && min(maxX-minX, maxY-minY) >= minOutline/2
+	o.Work -= len(o.path) / 2
+	if length >= minWalk {
+		walks++
+	}
+	return walks >= 2 || length >= 2*minWalk
 }
 
-// straighten cuts the path into straight pieces (Ramer, Douglas and Peucker), started at two points far apart, and fits a line to each piece.
+// straighten cuts the path into straight pieces in one pass: from the start of a piece the directions in which a line may lead that passes each point so far
+// within the tolerance are a cone, which narrows until a point lies outside of it. Then a line is fitted to the piece.
 func (o *Outlines) straighten() []Piece {
-	n := len(o.path)
-	far, best := 0, int64(-1)
-	for i, p := range o.path {
-		dx, dy := int64(p.x-o.path[0].x), int64(p.y-o.path[0].y)
-		if d := dx*dx + dy*dy; d > best {
-			far, best = i, d
-		}
-	}
-	first, best := 0, int64(-1) // start at the point farthest from that one, which is a corner for sure
-	for i, p := range o.path {
-		dx, dy := int64(p.x-o.path[far].x), int64(p.y-o.path[far].y)
-		if d := dx*dx + dy*dy; d > best {
-			first, best = i, d
-		}
-	}
-	if far == first {
-		return nil
-	}
-	o.keep = o.keep[:0]
-	if far < first {
-		far += n
-	}
-	o.divide(first, far)
-	o.divide(far, first+n)
 	o.pieces = o.pieces[:0]
-	for i, k := range o.keep {
-		next := first + n
-		if i+1 < len(o.keep) {
-			next = o.keep[i+1]
-		}
-		o.pieces = append(o.pieces, o.fit(k, next))
+	n := len(o.path)
+	for a := 0; a < n; {
+		b := o.reach(a, n)
+		o.pieces = append(o.pieces, o.fit(a, b))
+		a = b
 	}
+	o.Work -= n / 2
 	return o.pieces
 }
 
-func (o *Outlines) at(i int) lattice { return o.path[i%len(o.path)] }
-
-// divide appends to keep the indices at which the path from index a up to b bends.
-func (o *Outlines) divide(a, b int) {
-	o.stack = append(o.stack[:0], [2]int{a, b})
-	for len(o.stack) > 0 {
-		s := o.stack[len(o.stack)-1]
-		o.stack = o.stack[:len(o.stack)-1]
-		if o.Work -= (s[1] - s[0]) / 4; o.Work < 0 {
-			return
-		}
-		p, q := o.at(s[0]), o.at(s[1])
-		dx, dy := float64(q.x-p.x), float64(q.y-p.y)
-		length := math.Sqrt(dx*dx + dy*dy)
-		worst, at := straight*length, -1
-		for i := s[0] + 1; i < s[1]; i++ {
-			r := o.at(i)
-			if d := math.Abs(dx*float64(r.y-p.y) - dy*float64(r.x-p.x)); d > worst {
-				worst, at = d, i
+// reach returns the index at which the straight piece from index a ends, at most n. It looks at every other lattice point.
+func (o *Outlines) reach(a, n int) int {
+	p := o.path[a]
+	var left, right Point // the borders of the cone
+	open := true
+	for i := a + 4; i < n; i += 2 {
+		q := o.path[i]
+		d := Point{float64(q.x - p.x), float64(q.y - p.y)}
+		r2 := d.X*d.X + d.Y*d.Y
+		if r2 < 4*straight*straight {
+			if open {
+				continue
 			}
+			return i // came back to the start
 		}
-		if at < 0 {
-			o.keep = append(o.keep, s[0])
+		k := straight / math.Sqrt(r2)
+		l, r := Point{d.X + k*d.Y, d.Y - k*d.X}, Point{d.X - k*d.Y, d.Y + k*d.X}
+		if open {
+			left, right, open = l, r, false
 			continue
 		}
-		o.stack = append(o.stack, [2]int{at, s[1]}, [2]int{s[0], at})
+		if left.Cross(d) < 0 || right.Cross(d) > 0 || d.X*(left.X+right.X)+d.Y*(left.Y+right.Y) <= 0 {
+			return i - 2
+		}
+		if left.Cross(l) > 0 {
+			left = l
+		}
+		if right.Cross(r) < 0 {
+			right = r
+		}
 	}
+	return n
 }
+
+func (o *Outlines) at(i int) lattice { return o.path[i%len(o.path)] }
 
 // fit returns the least-squares line through the path from index a to b, without its ends, cut off where the ends are next to it.
 func (o *Outlines) fit(a, b int) Piece {
