@@ -1,14 +1,15 @@
 // A view of the ledger over HTTP, from the published tree of any mirror: checkpoints with their signatures and quorums, and below
 // them nothing that does not lead to their roots.
 
+import {equal} from './bytes.js';
 import {Reader} from './cbor.js';
 import {foldDirectory} from './directory.js';
 import {openCheckpoint, readRoot} from './note.js';
 import {maxIndex} from './rows.js';
 import {Tree, leafHash, parseBundle, parseTile, rootOf, tilePath, tileWidth} from './tree.js';
-import {equal} from './bytes.js';
 
 const inFlight = 8; // bundles asked for at a time
+const maxRotations = 16; // walked at most: a page is served with a policy that is not that old
 
 // View is what verdict.js asks. get(path, limit) gives the octets of a published file, null if there is none; it throws if nobody
 // answers. floor remembers the size of each log, so that a mirror cannot take back what this browser has seen.
@@ -30,20 +31,26 @@ export class View {
     return this;
   }
 
+  // openDirectory walks from the root policy over the rotations that came after it to the policy in force.
   async openDirectory() {
-    let directory = await foldDirectory(this.root, []), head = null, entries = [];
-    for (let n = 0; !head; n++) {
-      const newest = await this.checkpoint('directory', 'checkpoint', directory), old = newest ? null : await this.checkpoint('directory', 'rotation/' + n, directory);
-      const seen = newest ?? old;
-      if (!seen || seen.size < entries.length) throw new Error('no checkpoint of the directory');
-      entries = await this.entries('directory', seen);
-      directory = await foldDirectory(this.root, entries);
-      head = newest;
-      if (!newest && directory.policies.length < 2) throw new Error('no rotation');
+    let directory = await foldDirectory(this.root, []), entries = [];
+    for (let n = 0; n < maxRotations; n++) {
+      const head = await this.checkpoint('directory', 'checkpoint', directory);
+      const seen = head ?? await this.checkpoint('directory', 'rotation/' + n, directory);
+      if (seen) {
+        const held = entries;
+        entries = await this.entries('directory', seen);
+        if (!held.every((e, i) => i < entries.length && equal(e, entries[i]))) throw new Error('two histories of the directory');
+        directory = await foldDirectory(this.root, entries);
+      }
+      if (head) {
+        this.directory = directory;
+        this.raise('directory', head);
+        this.logs.set('directory', Promise.resolve(head));
+        return;
+      }
     }
-    this.directory = directory;
-    this.raise('directory', head);
-    this.logs.set('directory', Promise.resolve(head));
+    throw new Error('no checkpoint of the directory');
   }
 
   get size() {

@@ -1,7 +1,6 @@
 // The verdict on one text, with one reason of the closed list, in the order of docs/formats/verdict.md. It follows package trust.
 
-import {sha256} from './sha256.js';
-import {concat, encodeText, equal} from './bytes.js';
+import {equal} from './bytes.js';
 import {entryOf, parseText, pathOf, presentMessage, sigStructure} from './code.js';
 import {contains, covers} from './identifier.js';
 import {algEd25519, supported, verify} from './keys.js';
@@ -158,10 +157,4 @@ class Judge {
   aged() {
     return this.policy.maxAge && this.age > this.policy.maxAge && !this.policy.acceptStale && 'stale-trust';
   }
-}
-
-// endingOf is how a personal code is named on a screen: four characters that say nothing to those who do not have the code.
-export function endingOf(code) {
-  const alphabet = '23456789ABCDEFGHJKLMNPQRSTUVWXYZ', h = sha256(concat(encodeText('citygate/v1 ending\0'), code.body));
-  return Array.from(h.subarray(0, 4), x => alphabet[x % 32]).join('');
 }

@@ -1,0 +1,105 @@
+package web_test
+
+import (
+	"context"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+var screens = flag.String("screens", "", "folder to write pictures of the pages to")
+
+// browser starts one headless Chromium that takes the world's server for every host, or skips the test.
+func browser(t *testing.T, w *world) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("chromium is not installed: the pages are not run")
+	}
+	profile, err := os.MkdirTemp("", "citygate-web-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // a browser that is still ending may write there
+	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
+		chromedp.Flag("host-resolver-rules", "MAP * "+w.server.Listener.Addr().String()), chromedp.Flag("ignore-certificate-errors", true))
+	for _, f := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"} {
+		flags = append(flags, chromedp.Flag(f, true))
+	}
+	alloc, stop := chromedp.NewExecAllocator(t.Context(), flags...)
+	t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(alloc)
+	t.Cleanup(cancel)
+	if err := chromedp.Run(ctx); err != nil {
+		t.Skipf("chromium does not start here: %v", err)
+	}
+	return ctx
+}
+
+// tab opens a telephone's window in which every error of a script fails the test.
+func tab(t *testing.T, ctx context.Context, lang string) context.Context {
+	t.Helper()
+	c, cancel := chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	chromedp.ListenTarget(c, func(ev any) {
+		switch ev := ev.(type) {
+		case *runtime.EventExceptionThrown:
+			t.Errorf("a script failed: %s", ev.ExceptionDetails.Error())
+		case *log.EventEntryAdded:
+			if ev.Entry.Level == log.LevelError && !strings.Contains(ev.Entry.Text, "the server responded with a status of") {
+				t.Errorf("the browser says: %s (%s)", ev.Entry.Text, ev.Entry.URL)
+			}
+		}
+	})
+	err := chromedp.Run(c, log.Enable(), chromedp.EmulateViewport(390, 844), emulation.SetLocaleOverride().WithLocale(lang),
+		emulation.SetUserAgentOverride("citygate test").WithAcceptLanguage(lang),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func awaitPromise(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
+
+// run runs actions within a limit.
+func run(t *testing.T, tab context.Context, what string, actions ...chromedp.Action) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(tab, 20*time.Second)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+const answered = `document.documentElement.dataset.reason ? true : false`
+
+// visit opens an address as a scan does, and gives the word that the page says.
+func visit(t *testing.T, tab context.Context, address string) string {
+	t.Helper()
+	var reason string
+	run(t, tab, address, chromedp.Navigate("about:blank"), chromedp.Navigate(address), chromedp.Poll(answered, nil, chromedp.WithPollingInterval(5*time.Millisecond)),
+		chromedp.Evaluate(`document.documentElement.dataset.reason`, &reason))
+	return reason
+}
+
+func picture(t *testing.T, tab context.Context, name string) {
+	t.Helper()
+	if *screens == "" {
+		return
+	}
+	var png []byte
+	run(t, tab, name, chromedp.FullScreenshot(&png, 100))
+	if err := os.WriteFile(filepath.Join(*screens, name+".png"), png, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,149 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"citygate/trust"
+	"citygate/trust/code"
+)
+
+// overflow is the script that lists what does not fit the window's width.
+const overflow = `(() => {
+  const bad = [];
+  if (document.documentElement.scrollWidth > innerWidth) bad.push('the page scrolls sideways');
+  if (document.documentElement.scrollHeight > innerHeight) bad.push('the page is ' + document.documentElement.scrollHeight + ' high');
+  for (const e of document.querySelectorAll('h1,.alt,.do,.note,.facts dd,.facts dt,button,.privacy')) {
+    const r = e.getBoundingClientRect();
+    if (r.width > 0 && (r.left < -1 || r.right > innerWidth + 1 || e.scrollWidth > e.clientWidth + 2)) bad.push((e.className || e.id || e.tagName) + ': ' + e.textContent);
+  }
+  return bad.join('; ');
+})()`
+
+// cases are codes of every reason that can occur on a phone. A phone has no place, and its policy takes no fresh codes.
+func cases(w *world) []struct {
+	text string
+	want trust.Reason
+} {
+	lampCode := w.code("lamp", "sjz")
+	unsigned, forged, other, building := lampCode, lampCode, lampCode, w.code("building", "sjz")
+	unsigned.Sig, building.Sig = nil, nil
+	forged.Sig = append([]byte{forged.Sig[0] ^ 1}, forged.Sig[1:]...)
+	other.Index++
+	other.Path = w.sjz.Records.Path(other.Index)
+	beyond := w.code("lamp", "sjz")
+	beyond.Key = 5000
+	closed := lampCode
+	closed.Path = nil
+	plain := w.text(lampCode)
+	cut := strings.LastIndexByte(plain, '#') + 1
+	type row = struct {
+		text string
+		want trust.Reason
+	}
+	return []row{
+		{plain, trust.Valid},
+		{w.text(unsigned), trust.Valid},
+		{w.text(w.code("open", "sjz")), trust.Valid},
+		{w.text(w.code("ending", "sjz")), trust.Valid},
+		{w.text(w.code("placed", "sjz")), trust.Valid},
+		{w.text(w.code("restored", "sjz")), trust.Valid},
+		{w.text(w.code("building", "sjz")), trust.Valid},
+		{w.presented(w.code("permit", "sjz"), time.Now()), trust.Valid},
+		{w.presented(w.code("permit", "sjz"), time.Now().Add(-time.Minute)), trust.StalePresentation},
+		{w.text(w.code("permit", "sjz")), trust.StalePresentation},
+		{plain[:cut] + "12345", trust.Foreign},
+		{plain[:cut] + code.EncodeDigits(append([]byte{0xC3}, make([]byte, 200)...)), trust.Unsupported},
+		{w.text(w.code("lamp", "sm2")), trust.Unsupported},
+		{plain[:len(plain)-1], trust.Malformed},
+		{plain[:cut] + code.EncodeDigits(make([]byte, 200)), trust.Malformed},
+		{w.text(w.code("lamp", "none")), trust.UnknownIssuer},
+		{w.text(beyond), trust.UnknownIssuer},
+		{w.text(w.code("lamp", "withdrawn")), trust.UnknownIssuer},
+		{strings.Replace(plain, "000421", "000422", 1), trust.Mismatch},
+		{strings.Replace(plain, host, "ID.OTHER.EXAMPLE", 1), trust.Mismatch},
+		{w.text(w.code("lamp", "ts")), trust.WrongIssuer},
+		{w.text(forged), trust.BadSignature},
+		{w.text(building), trust.BadSignature},
+		{w.text(other), trust.NotInLedger},
+		{w.text(w.code("new", "sjz")), trust.Pending},
+		{w.text(closed), trust.Pending},
+		{w.text(w.code("revoked", "sjz")), trust.Revoked},
+		{w.text(w.code("suspended", "sjz")), trust.Suspended},
+		{w.text(w.code("expired", "sjz")), trust.Expired},
+		{w.text(w.code("early", "sjz")), trust.NotYetValid},
+	}
+}
+
+func TestPhoneSaysWhatTheGatewaySays(t *testing.T) {
+	w := newWorld(t)
+	w.serve()
+	ctx := browser(t, w)
+	for _, lang := range []string{"zh-CN", "en"} {
+		phone := tab(t, ctx, lang)
+		seen := map[string]int{}
+		for _, c := range cases(w) {
+			if lang == "en" && seen[string(c.want)] > 0 {
+				continue // for its words alone
+			}
+			if got := w.gateway(c.text); got != c.want {
+				t.Errorf("gateway: %s, want %s", got, c.want)
+			}
+			if got := visit(t, phone, address(c.text)); got != string(c.want) {
+				t.Errorf("phone: %s, want %s: %.60s", got, c.want, c.text)
+			}
+			var bad string
+			run(t, phone, "looking", chromedp.Evaluate(overflow, &bad))
+			if bad != "" {
+				t.Errorf("%s %s: does not fit: %s", lang, c.want, bad)
+			}
+			seen[string(c.want)]++
+			picture(t, phone, fmt.Sprintf("phone-%s-%s-%d", lang, c.want, seen[string(c.want)]))
+		}
+		if got := visit(t, phone, "https://id.sjz.example/156.1301.01/LAMP.000421"); got != "empty" {
+			t.Errorf("an address without a code: %s", got)
+		}
+		picture(t, phone, "phone-"+lang+"-empty")
+	}
+}
+
+func TestSharedCases(t *testing.T) {
+	raw, err := os.ReadFile("../../testdata/verdicts.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table struct {
+		Cases []struct {
+			Name  string
+			Want  trust.Reason
+			Alarm bool
+		}
+	}
+	if err := json.Unmarshal(raw, &table); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.serve()
+	page := tab(t, browser(t, w), "en")
+	var got []struct {
+		Name   string
+		Reason trust.Reason
+		Alarm  bool
+	}
+	run(t, page, "shared cases", chromedp.Navigate("https://test.example/test/shared.html"), chromedp.Poll(`typeof shared === 'function'`, nil),
+		chromedp.Evaluate("shared("+string(raw)+")", &got, awaitPromise))
+	if len(got) != len(table.Cases) || len(got) == 0 {
+		t.Fatalf("%d verdicts on %d cases", len(got), len(table.Cases))
+	}
+	for i, c := range table.Cases {
+		if got[i].Reason != c.Want || got[i].Alarm != c.Alarm {
+			t.Errorf("%s: %s, alarm %v; want %s, %v", c.Name, got[i].Reason, got[i].Alarm, c.Want, c.Alarm)
+		}
+	}
+}

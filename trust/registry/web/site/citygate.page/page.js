@@ -1,0 +1,158 @@
+// The citizen's page: it checks the code in its own address and says the answer. The code never leaves the phone.
+
+import {parseText} from './code.js';
+import {View, usableRoot} from './ledger.js';
+import {check, classOf, policyFor} from './verdict.js';
+import {keepLanguage, kinds, nameOf, objects, other, pick, preferred, reasons, say, sentenceOf, states} from './words.js';
+
+const $ = id => document.getElementById(id);
+const help = document.querySelector('meta[name=citygate-help]').content;
+const slow = 300; // ms before "checking" is said
+const clockSlack = 300e3; // a phone's clock that is further behind a checkpoint is wrong
+const answerLimit = 20e3; // ms for one file
+
+// Facts of a refused code stand on the screen only if its issuer signed them.
+const signedRefusals = ['expired', 'not-yet-valid', 'revoked', 'suspended', 'stale-presentation', 'elsewhere'];
+
+let lang = preferred(), text = '', shown = {words: states.checking, reason: '', verdict: null};
+
+// textOf makes the code's text of the page's address: browsers write the host small.
+const textOf = u => `HTTPS://${u.hostname.toUpperCase()}${u.pathname}${u.hash}`;
+
+async function get(path, limit) {
+  const fresh = /(^|\/)(checkpoint|root\.json)$/.test(path);
+  const r = await fetch('/' + path, {cache: fresh ? 'no-cache' : 'default', credentials: 'omit', redirect: 'error', signal: AbortSignal.timeout(answerLimit)});
+  if (r.status === 404 || r.status === 410) return null;
+  if (!r.ok) throw new Error(`${path}: ${r.status}`);
+  const b = new Uint8Array(await r.arrayBuffer());
+  if (b.length > limit) throw new Error(`${path}: ${b.length} octets`);
+  return b;
+}
+
+// The sizes of the logs that this browser has seen: they only grow.
+const floorKey = 'citygate-floor';
+
+function readFloor() {
+  try {
+    return new Map(Object.entries(JSON.parse(localStorage.getItem(floorKey)) ?? {}).filter(([, n]) => Number.isSafeInteger(n)));
+  } catch {
+    return new Map();
+  }
+}
+
+function keepFloor(floor) {
+  try {
+    localStorage.setItem(floorKey, JSON.stringify(Object.fromEntries(floor)));
+  } catch {
+    return; // storage is off: the next visit starts anew
+  }
+}
+
+async function judge(text) {
+  const early = parseText(text).reason;
+  if (early) return {reason: early};
+  const raw = await get('root.json', 64 << 10).catch(() => null);
+  let root = null;
+  try {
+    root = JSON.parse(new TextDecoder().decode(raw));
+  } catch {
+    root = null;
+  }
+  if (!usableRoot(root)) return {reason: 'stale-trust'};
+  const view = await new View(get, root, readFloor()).open(), now = Date.now();
+  const ahead = (await view.log('directory'))?.time ?? 0;
+  const v = await check(text, view, policyFor, {now, synced: ahead - now <= clockSlack, started: 0, nonce: null, place: null});
+  keepFloor(view.floor);
+  return {...v, office: v.key ? view.directory.holder(v.key.prefix) : null};
+}
+
+// arrive takes the code from the address.
+function arrive() {
+  text = location.hash.length < 2 ? '' : textOf(location);
+  return run();
+}
+
+async function run() {
+  if (text === '') return show({words: states.empty, reason: 'empty', verdict: null});
+  const waiting = setTimeout(() => show({words: states.checking, reason: '', verdict: null}), slow);
+  const verdict = await judge(text);
+  clearTimeout(waiting);
+  show({words: reasons[verdict.reason], reason: verdict.reason, verdict});
+  // A person's code does not stay in the history of a phone that only checked it.
+  if (verdict.parsed?.code.personal) history.replaceState(null, '', location.pathname);
+}
+
+function show(s) {
+  shown = s;
+  draw();
+}
+
+function draw() {
+  const {words, reason, verdict} = shown, cls = verdict ? {'accepted': 'accepted', 'refused': 'refused', 'cannot-check': 'cannot'}[classOf(reason)] : 'open';
+  document.documentElement.lang = lang;
+  document.documentElement.dataset.reason = reason;
+  document.body.className = cls;
+  document.title = `${pick(words, lang)} · ${say('title', lang)}`;
+  $('head').textContent = pick(words, lang);
+  $('head').dataset.length = lang === 'en' ? 'en' : words[0].length <= 3 ? 'short' : words[0].length <= 5 ? 'middle' : 'long';
+  $('alt').textContent = pick(words, other(lang));
+  $('alt').lang = other(lang);
+  $('todo').replaceChildren(...lines(sentenceOf(words, lang, help)));
+  $('city').textContent = verdict?.office ? nameOf(verdict.office.names, lang) : say('title', lang);
+  $('address').textContent = location.hostname;
+  $('facts').replaceChildren(...facts(reason, verdict));
+  $('note').textContent = cls === 'cannot' ? say('note', lang) : cls === 'accepted' && !verdict.parsed.code.personal ? say('look', lang) : '';
+  $('again').textContent = say('again', lang);
+  $('privacy').textContent = say('privacy', lang);
+  $('zh').setAttribute('aria-pressed', lang === 'zh-CN');
+  $('en').setAttribute('aria-pressed', lang === 'en');
+}
+
+// Chinese lines break at punctuation.
+const lines = s => s.split(lang === 'en' ? /$^/ : /(?<=[，；：])/).map(part => element('span', part));
+
+function element(name, text) {
+  const e = document.createElement(name);
+  e.textContent = text;
+  return e;
+}
+
+function facts(reason, v) {
+  if (!v?.parsed || !v.key) return [];
+  const accepted = classOf(reason) === 'accepted';
+  if (!accepted && !(v.signatureGood && signedRefusals.includes(reason))) return [];
+  const {claims, code} = v.parsed, rows = [[subject(claims, code), objectOf(claims, code)]];
+  if (v.office) rows.push([say('issuer', lang), nameOf(v.office.names, lang)]);
+  if (claims.notBefore && reason === 'not-yet-valid') rows.push([say('from', lang), day(claims.notBefore * 1000)]);
+  if (claims.notAfter) rows.push([say('until', lang), day(claims.notAfter * 1000)]);
+  if (claims.places.length > 0) rows.push([say('places', lang), claims.places.join(', ')]);
+  if (accepted) rows.push([say('ledger', lang), day(Math.min(...v.logs.map(l => l.time)))]);
+  return rows.flatMap(([name, value]) => [element('dt', name), element('dd', value)]);
+}
+
+function subject(claims, code) {
+  if (code.personal) return say('personal', lang);
+  const known = Object.hasOwn(objects, claims.object.split('.')[0]) && objects[claims.object.split('.')[0]];
+  return pick(known || kinds[claims.kind] || kinds[0], lang);
+}
+
+// objectOf never shows a whole personal identifier.
+function objectOf(claims, code) {
+  if (!code.personal) return claims.object || 'MA.' + claims.nodes;
+  const plain = claims.object.replace(/[^0-9A-Za-z]/g, '');
+  return plain.length < 8 ? '–' : say('ending', lang) + plain.slice(-4);
+}
+
+const day = ms => new Intl.DateTimeFormat(lang, {dateStyle: 'medium', timeStyle: 'short'}).format(Math.min(ms, 8.64e15));
+
+for (const [id, l] of [['zh', 'zh-CN'], ['en', 'en']]) {
+  $(id).addEventListener('click', () => {
+    lang = l;
+    keepLanguage(l);
+    draw();
+  });
+}
+$('again').addEventListener('click', run);
+addEventListener('hashchange', arrive);
+draw();
+arrive();

@@ -1,0 +1,51 @@
+// Gives the verdicts of the table that all verifiers share, from entries in memory instead of a mirror.
+
+import {decodeBase64} from '/citygate.page/bytes.js';
+import {foldDirectory} from '/citygate.page/directory.js';
+import {foldStatus} from '/citygate.page/ledger.js';
+import {Tree, leafHash, rootOf, tileWidth} from '/citygate.page/tree.js';
+import {check} from '/citygate.page/verdict.js';
+
+// tiles reads any tile of a log from its leaves.
+function tiles(leaves) {
+  const levels = [leaves];
+  return async (level, n, width) => {
+    while (levels.length <= level) {
+      const below = levels.at(-1), next = [];
+      for (let i = 0; i + tileWidth <= below.length; i += tileWidth) next.push(rootOf(below.slice(i, i + tileWidth)));
+      levels.push(next);
+    }
+    return levels[level].slice(n * tileWidth, n * tileWidth + width);
+  };
+}
+
+// missing is a time that Go writes for none.
+const missing = at => at.startsWith('0001');
+
+window.shared = async table => {
+  const logs = {}, entries = {};
+  for (const [short, list] of Object.entries(table.logs)) {
+    entries[short] = list.map(decodeBase64);
+    const leaves = entries[short].map(leafHash);
+    logs[short] = {size: leaves.length, tree: await new Tree(leaves.length, rootOf(leaves), tiles(leaves)).open()};
+  }
+  const directory = await foldDirectory(table.root_policy, entries.directory), out = [];
+  for (const c of table.cases) {
+    const view = {
+      size: directory.size,
+      key: i => directory.key(i),
+      log: async short => {
+        const at = c.times?.[short] ?? table.time;
+        return missing(at) ? null : {...logs[short], time: Date.parse(at)};
+      },
+      status: async short => foldStatus(entries[short]),
+    };
+    const p = c.policy, m = c.moment;
+    const policy = {needSignature: p.need_signature, needNonce: p.need_nonce, fresh: p.fresh, hours: p.hours,
+      maxAge: (p.max_age_s ?? 0) * 1000, acceptStale: p.accept_stale, acceptClock: p.accept_clock};
+    const v = await check(c.text, view, () => policy, {now: Date.parse(m.now), synced: m.synced, started: Date.parse(m.started),
+      nonce: m.nonce ? decodeBase64(m.nonce) : null, place: m.place ?? ''});
+    out.push({name: c.name, reason: v.reason, alarm: v.alarm});
+  }
+  return out;
+};

@@ -1,0 +1,220 @@
+package web_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"citygate/trust"
+	"citygate/trust/cityid"
+	"citygate/trust/code"
+	"citygate/trust/ledger"
+	"citygate/trust/ledger/ledgertest"
+	"citygate/trust/registry/web"
+)
+
+const host = "ID.SJZ.EXAMPLE"
+
+// world is a nation whose mirror serves the pages as well.
+type world struct {
+	*ledgertest.Nation
+	t       testing.TB
+	sjz     *ledgertest.Registry
+	issuer  map[string]ledgertest.Issuer
+	index   map[string]uint64
+	body    map[string][]byte
+	source  *ledgertest.Source
+	root    []byte
+	stopped atomic.Bool // the mirror answers 503
+	server  *httptest.Server
+}
+
+var holderKey = ledgertest.Key("holder")
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	n := ledgertest.NewNation()
+	n.Time = time.Now().Truncate(time.Second)
+	n.AddRegistry("MA.156", "cn")
+	w := &world{Nation: n, t: t, issuer: map[string]ledgertest.Issuer{}, index: map[string]uint64{}, body: map[string][]byte{}}
+	w.sjz = n.AddRegistry("MA.156.1301", "sjz")
+	ts := n.AddRegistry("MA.156.1302", "ts")
+	w.issuer["sjz"] = n.AddIssuer(w.sjz, host)
+	w.issuer["ts"] = n.AddIssuer(ts, host)
+	w.issuer["withdrawn"] = n.AddIssuer(w.sjz, "other.example", strings.ToLower(host))
+	n.Withdraw(w.issuer["withdrawn"], 0)
+	w.issuer["none"] = ledgertest.Issuer{Index: 0, Private: ledgertest.Key("none")}
+	w.issuer["sm2"] = w.foreignKey()
+	now := n.Time.Unix()
+	w.add("lamp", false, lamp("LAMP.000421"))
+	w.add("permit", true, permit())
+	for name, change := range map[string]func(*code.Claims){
+		"expired": func(c *code.Claims) { c.NotAfter = now - 60 },
+		"early":   func(c *code.Claims) { c.NotBefore = now + 3600 },
+		"ending":  func(c *code.Claims) { c.NotAfter = now + 86400 },
+		"revoked": func(c *code.Claims) {}, "suspended": func(c *code.Claims) {}, "restored": func(c *code.Claims) {},
+		"building": func(c *code.Claims) { c.Object, c.Kind = "DOOR.1", code.KindBuilding },
+		"placed":   func(c *code.Claims) { c.Places = []string{"MA.156.1301.02"} },
+	} {
+		c := lamp("LAMP." + strings.ToUpper(name))
+		change(&c)
+		w.add(name, false, c)
+	}
+	w.sjz.Records.Fill(600)
+	w.sjz.Records.Pad()
+	w.add("open", false, lamp("LAMP.000900"))
+	w.sjz.Records.Fill(8)
+	for name, s := range map[string]ledger.Status{"revoked": ledger.Revoked, "suspended": ledger.Suspended, "restored": ledger.Suspended} {
+		n.SetStatus(w.sjz, w.index[name], s)
+	}
+	n.SetStatus(w.sjz, w.index["restored"], ledger.Restored)
+	w.body["new"] = w.encode(false, lamp("LAMP.007777"))
+	w.index["new"] = w.sjz.Records.Size()
+	w.source, w.root = ledgertest.NewSource(n), n.Root.Marshal()
+	return w
+}
+
+// foreignKey logs a key row of an algorithm that no browser has.
+func (w *world) foreignKey() ledgertest.Issuer {
+	key := ledgertest.Key("foreign algorithm")
+	row := &ledger.KeyRow{Prefix: "MA.156.1301", Key: key.Public().(ed25519.PublicKey), Alg: -70000,
+		Hosts: []string{host}, Records: "sjz-records", Status: "sjz-status"}
+	i := w.Log(ledger.DirectoryEntry{Key: row}, w.SignersFor(row.Prefix)...)
+	return ledgertest.Issuer{Index: uint32(i), Private: key, Row: row}
+}
+
+func lamp(object string) code.Claims {
+	return code.Claims{Nodes: "156.1301.01", Object: object, Kind: code.KindStreetAsset}
+}
+
+func permit() code.Claims {
+	salt := sha256.Sum256([]byte("permit"))
+	return code.Claims{Nodes: "156.1301.02", Object: "PERMIT.00017Q2F", Kind: code.KindPermit, Salt: salt[:16],
+		Holder: holderKey.Public().(ed25519.PublicKey), Places: []string{"MA.156.1301.02"}}
+}
+
+func (w *world) encode(personal bool, c code.Claims) []byte {
+	b, err := code.EncodeBody(personal, c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
+func (w *world) add(name string, personal bool, c code.Claims) {
+	w.body[name] = w.encode(personal, c)
+	w.index[name] = w.sjz.Records.Append(code.EntryOf(w.body[name]))
+}
+
+// code is the best code of a record that was added.
+func (w *world) code(name, issuer string) code.Code {
+	k := w.issuer[issuer]
+	c := code.Code{Key: k.Index, Body: w.body[name], Index: w.index[name]}
+	if c.Index < w.sjz.Records.Size()&^255 {
+		c.Path = w.sjz.Records.Path(c.Index)
+	}
+	sig, err := code.Sign(k.Private, code.AlgEd25519, k.Index, c.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c.Sig = sig
+	return c
+}
+
+func (w *world) text(c code.Code) string {
+	s, err := code.Text(host, c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+func (w *world) presented(c code.Code, at time.Time) string {
+	p, err := code.Present(holderKey, c, at.Unix(), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, err := code.PresentedText(host, p)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// gateway is the word that a gateway with the default policy says, standing where every code is valid.
+func (w *world) gateway(text string) trust.Reason {
+	place, err := cityid.Parse("MA.156.1301.02/GATE.7")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return trust.Check(text, w.View(), trust.DefaultPolicy(), trust.Moment{Now: time.Now(), Synced: true, Place: place}).Reason
+}
+
+// serve starts the host with pages, mirror, and the files of the tests.
+func (w *world) serve() {
+	pages, err := web.New(web.Options{}, http.HandlerFunc(w.mirror))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.server = httptest.NewTLSServer(pages)
+	w.t.Cleanup(w.server.Close)
+}
+
+// mirror serves the nation's logs.
+func (w *world) mirror(rw http.ResponseWriter, r *http.Request) {
+	if w.stopped.Load() {
+		http.Error(rw, "down", http.StatusServiceUnavailable)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/test/") {
+		rw.Header().Set("Content-Security-Policy", web.Policy)
+		http.ServeFile(rw, r, "testdata/"+strings.TrimPrefix(r.URL.Path, "/test/"))
+		return
+	}
+	b, err := w.read(r.Context(), strings.TrimPrefix(r.URL.Path, "/"))
+	if err != nil {
+		http.NotFound(rw, r)
+		return
+	}
+	_, _ = rw.Write(b)
+}
+
+func (w *world) read(ctx context.Context, path string) ([]byte, error) {
+	if path == "root.json" {
+		return w.root, nil
+	}
+	log, rest, _ := strings.Cut(path, "/")
+	res, err := ledger.ParseResource(rest)
+	if err != nil {
+		return nil, err
+	}
+	switch res.Kind {
+	case ledger.ResourceCheckpoint:
+		return w.source.Checkpoint(ctx, log)
+	case ledger.ResourceTile:
+		return w.source.Tile(ctx, log, res.Level, res.N, res.Width)
+	case ledger.ResourceEntries:
+		return w.source.Entries(ctx, log, res.N, res.Width)
+	case ledger.ResourceRotation:
+		return w.source.Rotation(ctx, int(res.N))
+	}
+	return nil, errors.New("no such resource")
+}
+
+// address is the URL that a phone opens for a text: browsers write the host small.
+func address(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	u.Scheme, u.Host = "https", strings.ToLower(u.Host)
+	return u.String()
+}
