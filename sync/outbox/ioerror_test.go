@@ -44,14 +44,8 @@ func writesFail(path string) error {
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &low); err != nil {
 			return err
 		}
-		for i := 0; i < 200; i++ {
-			text := fmt.Sprintf("r%d-%d", round, i)
-			s, err := b.Append(ctx, scan(text))
-			if err != nil {
-				failed++
-				break
-			}
-			promised[s.Seq] = text
+		if untilError(ctx, b, round, promised) {
+			failed++
 		}
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 			return err
@@ -68,6 +62,19 @@ func writesFail(path string) error {
 	}
 	cancel()
 	return errors.Join(err, <-done, b.Close())
+}
+
+// untilError appends up to 200 events and reports whether one failed.
+func untilError(ctx context.Context, b *outbox.Outbox, round int, promised map[uint64]string) bool {
+	for i := range 200 {
+		text := fmt.Sprintf("r%d-%d", round, i)
+		s, err := b.Append(ctx, scan(text))
+		if err != nil {
+			return true
+		}
+		promised[s.Seq] = text
+	}
+	return false
 }
 
 // everythingIsThere reads all that waits and compares it with what Append returned. Events whose Append failed may be

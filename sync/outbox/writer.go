@@ -54,6 +54,9 @@ type writer struct {
 // rowOverhead is about what a row needs besides its body.
 const rowOverhead = 56
 
+// keepEpochs is how many epochs stay known after their last event was deleted.
+const keepEpochs = 1000
+
 const insertItem = "INSERT INTO item (id, span, prio, at, chain, body) VALUES (?, ?, ?, ?, ?, ?)"
 
 // begin stores the row of a new epoch and makes it the one that events are numbered in.
@@ -61,6 +64,12 @@ func (w *writer) begin(ctx context.Context, device string, epoch uint64) error {
 	chain := wire.Chain0(device, epoch)
 	err := w.conn.QueryRowContext(ctx, `INSERT INTO epoch (ord, epoch, device, acked, ackchain, floor, floorchain)
 		SELECT coalesce(max(ord), 0) + 1, ?, ?, 0, ?, 0, ? FROM epoch RETURNING ord`, int64(epoch), device, chain[:], chain[:]).Scan(&w.ord)
+	if err != nil {
+		return err
+	}
+	// Old epochs that are done are forgotten some day; until then a fleet that lost them can ask for them.
+	_, err = w.conn.ExecContext(ctx, `DELETE FROM epoch WHERE ord <= ? AND floor = acked AND NOT EXISTS (
+		SELECT 1 FROM item WHERE id > ord << 40 AND id < (ord + 1) << 40)`, w.ord-keepEpochs)
 	if err != nil {
 		return err
 	}

@@ -33,8 +33,8 @@ func freePort(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// mosquitto starts the real broker on a loopback port with the given configuration lines and returns its address and
-// a function that kills it. The test is skipped where the broker is not installed.
+// mosquitto starts the real broker on a loopback port with the given configuration lines and returns a function that
+// kills it. The test is skipped where the broker is not installed.
 func mosquitto(t testing.TB, addr string, lines ...string) (kill func()) {
 	t.Helper()
 	path, err := exec.LookPath("mosquitto")
@@ -44,47 +44,17 @@ func mosquitto(t testing.TB, addr string, lines ...string) (kill func()) {
 	if _, err := os.Stat(path); err != nil {
 		t.Skip("mosquitto is not installed; make deps installs it")
 	}
-	_, port, _ := net.SplitHostPort(addr)
-	conf := []string{"listener " + port + " 127.0.0.1", "persistence false"}
-	if len(lines) == 0 {
-		lines = []string{"allow_anonymous true"}
-	}
-	if os.Geteuid() == 0 {
-		conf = append(conf, "user root")
-	}
-	file := filepath.Join(t.TempDir(), "mosquitto.conf")
-	if err := os.WriteFile(file, []byte(strings.Join(append(conf, lines...), "\n")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "-c", file)
+	cmd := exec.Command(path, "-c", mosquittoConf(t, addr, lines))
 	out, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
+	if err == nil {
+		err = cmd.Start()
 	}
-	if err := cmd.Start(); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	up := make(chan string, 1)
 	var read sync.WaitGroup
-	read.Go(func() {
-		var all bytes.Buffer
-		b := make([]byte, 4096)
-		said := false
-		for {
-			n, err := out.Read(b)
-			all.Write(b[:n])
-			if !said && bytes.Contains(all.Bytes(), []byte(" running")) {
-				said = true
-				up <- ""
-			}
-			if err != nil {
-				if !said {
-					up <- all.String()
-				}
-				return
-			}
-		}
-	})
+	read.Go(func() { watch(out, up) })
 	var once sync.Once
 	kill = func() {
 		once.Do(func() {
@@ -98,6 +68,49 @@ func mosquitto(t testing.TB, addr string, lines ...string) (kill func()) {
 		t.Fatalf("mosquitto did not start: %s", fault)
 	}
 	return kill
+}
+
+// mosquittoConf writes a configuration file. Started by root the broker would become another user, who cannot read a
+// test's folder.
+func mosquittoConf(t testing.TB, addr string, lines []string) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := []string{"listener " + port + " 127.0.0.1", "persistence false"}
+	if len(lines) == 0 {
+		lines = []string{"allow_anonymous true"}
+	}
+	if os.Geteuid() == 0 {
+		conf = append(conf, "user root")
+	}
+	file := filepath.Join(t.TempDir(), "mosquitto.conf")
+	if err := os.WriteFile(file, []byte(strings.Join(append(conf, lines...), "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// watch reads what the broker says to its end. It sends "" when the broker runs, or all it said when it ended before.
+func watch(out io.Reader, up chan<- string) {
+	var all bytes.Buffer
+	b := make([]byte, 4096)
+	said := false
+	for {
+		n, err := out.Read(b)
+		all.Write(b[:n])
+		if !said && bytes.Contains(all.Bytes(), []byte(" running")) {
+			said = true
+			up <- ""
+		}
+		if err != nil {
+			if !said {
+				up <- all.String()
+			}
+			return
+		}
+	}
 }
 
 // client connects a plain client, which the tests use as the fleet's side.

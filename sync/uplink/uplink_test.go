@@ -60,7 +60,7 @@ func TestEverythingArrivesThroughMosquitto(t *testing.T) {
 		t.Fatalf("farewell %+v after %+v", off, on)
 	}
 
-	g = startGateway(t, path, uplink.Config{Brokers: []string{"tcp://" + addr}})
+	startGateway(t, path, uplink.Config{Brokers: []string{"tcp://" + addr}})
 	f.wait(3002)
 	on2 := <-births
 	for on2.State == wire.StateOff && on2.Conn == on.Conn { // a broker may publish the will although it was said goodbye
