@@ -207,7 +207,11 @@ func (r *Registry) start(ctx, background context.Context) error {
 // Close waits until what was logged through this Registry is published, at most until ctx ends, and stops. After an error everything is
 // still in the books and logs, and the next process that opens the folder publishes it.
 func (r *Registry) Close(ctx context.Context) error {
-	r.turn <- struct{}{} // no operation is running, and none will
+	select {
+	case r.turn <- struct{}{}: // no operation is running, and none will
+	case <-ctx.Done():
+		return fmt.Errorf("close registry: an operation is running, or it is closed already: %w", ctx.Err())
+	}
 	var errs []error
 	for _, l := range r.logs {
 		if err := l.shutdown(ctx); err != nil {

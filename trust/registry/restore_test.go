@@ -86,7 +86,14 @@ func TestRestoreFromMirror(t *testing.T) {
 	}
 	sameLogs(t, before, filepath.Join(w.path("sjz"), "public"))
 
-	city, _ = w.open("sjz", options())
+	w.goesOn(qs, sealed)
+}
+
+// goesOn opens the restored city and compares it with what it had issued.
+func (w *world) goesOn(qs []registry.Request, sealed []registry.Issued) {
+	t := w.t
+	t.Helper()
+	city, _ := w.open("sjz", options())
 	again := issue(t, city, qs[:300]...)
 	for i := range again {
 		if again[i].Text != sealed[i].Text || !again[i].Again {
