@@ -110,7 +110,7 @@ func newDaemon(file string, log *slog.Logger) (*daemon, error) {
 	d.gauges = newGauges(d.metrics)
 	d.page, err = kiosk.New(kiosk.Options{
 		City: s.config.City, Kiosk: s.config.Kiosk, Nearest: s.config.Nearest, Help: s.config.Help, Lens: s.config.Lens,
-		Theme: s.config.Theme, Language: s.config.Language, Progress: d.progress, ClockSet: d.clock.synced,
+		Theme: s.config.Theme, Language: s.config.Language, Progress: d.progress, ClockSet: d.clockShown,
 		Ready: d.readiness, Metrics: promhttp.HandlerFor(d.metrics, promhttp.HandlerOpts{}), Logger: log,
 	})
 	return d, err
@@ -123,6 +123,27 @@ func (d *daemon) progress() time.Time {
 	}
 	return time.Now()
 }
+
+// clockShown says whether the page shows the time: a synchronised clock's, or one that agrees with the witnesses. No
+// verdict hangs on this.
+func (d *daemon) clockShown() bool {
+	if d.clock.synced() {
+		return true
+	}
+	if d.gateway.Load() == nil {
+		return false
+	}
+	for _, l := range d.cache.View().Logs() {
+		if age := time.Since(l.Time); age > -clockAgrees && age < clockAgrees {
+			return true
+		}
+	}
+	return false
+}
+
+// clockAgrees is how far the clock may be from a checkpoint's time and still be shown; logs are cosigned again at
+// least every 10 minutes.
+const clockAgrees = 15 * time.Minute
 
 // run serves the page at once, opens the databases, and then runs everything until ctx ends. What records and sends
 // events ends last, so that the last event is stored too.

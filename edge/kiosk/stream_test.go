@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -203,12 +204,12 @@ func TestBeatStopsWhenThePipelineIsStuck(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		o := options("en", "day")
-		stuck := time.Now().Add(time.Hour)
+		var stuck atomic.Int64 // unix nanoseconds since when nothing moves; 0: it does
 		o.Progress = func() time.Time {
-			if now := time.Now(); now.Before(stuck) {
-				return now
+			if at := stuck.Load(); at != 0 {
+				return time.Unix(0, at)
 			}
-			return stuck
+			return time.Now()
 		}
 		o.ClockSet = func() bool { return false }
 		s := newServer(t, o)
@@ -220,7 +221,7 @@ func TestBeatStopsWhenThePipelineIsStuck(t *testing.T) {
 		if kinds(got) != "state beat beat beat" || got[1].data["clock"] != "unset" {
 			t.Errorf("in 7 s: %+v", got)
 		}
-		stuck = time.Now()
+		stuck.Store(time.Now().UnixNano())
 		<-time.After(20 * time.Second)
 		if got := drain(c); len(got) > 1 {
 			t.Errorf("stuck, and still %s", kinds(got))
