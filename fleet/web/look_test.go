@@ -48,6 +48,7 @@ func TestPagesInABrowser(t *testing.T) {
 	defer srv.Close()
 	big := httptest.NewServer(city(t, cityGateways()).server(web.Options{}).Handler())
 	defer big.Close()
+	defer chromedp.Run(ctx, chromedp.Navigate("about:blank")) // ends the live streams, on which Close waits
 	pages := []struct{ name, url string }{
 		{"overview", srv.URL + "/"}, {"gateways", srv.URL + "/gateways"}, {"gateway", srv.URL + "/gateways/sjz-0102-0110"},
 		{"gateway-bad", srv.URL + "/gateways/sjz-0101-0103"}, {"events", srv.URL + "/gateways/sjz-0102-0110/events"}, {"findings", srv.URL + "/findings"},
@@ -116,5 +117,30 @@ func checkLook(ctx context.Context, t *testing.T, name, url, lang, theme string,
 		if err := os.WriteFile(filepath.Join(*shots, id+".png"), png, 0o644); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// What changes in the store appears on an open page by itself, and what a
+// person has opened there stays open.
+func TestPageIsLive(t *testing.T) {
+	ctx := browser(t)
+	x := street(t)
+	srv := httptest.NewServer(x.server(web.Options{}).Handler())
+	defer srv.Close()
+	defer chromedp.Run(ctx, chromedp.Navigate("about:blank"))
+	var before, open bool
+	err := chromedp.Run(ctx,
+		chromedp.Navigate(srv.URL+"/gateways/sjz-0102-0110?lang=en"),
+		chromedp.Click("#chart-table summary"),
+		chromedp.Evaluate(`window.loaded = true; !!document.querySelector('#state .fine')`, &before),
+		chromedp.ActionFunc(func(context.Context) error {
+			x.off("sjz-0102-0110", streetEpoch(10), time.Minute)
+			return nil
+		}),
+		chromedp.WaitVisible("#state .offline"),
+		chromedp.Evaluate(`window.loaded === true && document.getElementById('chart-table').open`, &open),
+	)
+	if err != nil || !before || !open {
+		t.Errorf("fine before %v, still open without a reload %v: %v", before, open, err)
 	}
 }

@@ -148,6 +148,9 @@ func (x *sample) health(name string, h wire.Health) {
 	x.clock.t = noon
 }
 
+// streetEpoch is the epoch of the i-th gateway of street.
+func streetEpoch(i int) uint64 { return 0x9e3779b97f4a7c15*uint64(i+1) | 1 }
+
 // street is a fleet of a dozen gateways with something to look at.
 func street(tb testing.TB) *sample {
 	x := newSample(tb)
@@ -157,7 +160,7 @@ func street(tb testing.TB) *sample {
 	defer func() { x.commit(slots) }()
 	for i := range 12 {
 		name := fmt.Sprintf("%s-01%02d-%04d", []string{"sjz", "sjz", "qhd"}[i%3], i%3+1, 100+i)
-		epoch := uint64(0x9e3779b97f4a7c15)*uint64(i+1) | 1
+		epoch := streetEpoch(i)
 		x.enrol(name, fmt.Sprintf(places[i%3], 100+i), titles[i%4])
 		if i == 11 {
 			continue // enrolled, never seen

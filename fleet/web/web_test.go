@@ -251,7 +251,7 @@ func TestLive(t *testing.T) {
 		t.Fatal("the stream ended: ", lines.Err())
 	}
 	next("beat")
-	x.off("sjz-0101-0100", 0x9e3779b97f4a7c15|1, time.Minute)
+	x.off("sjz-0101-0100", streetEpoch(0), time.Minute)
 	next("change")
 	if lines.Scan(); lines.Text() != `data: {"device":"sjz-0101-0100","what":"state"}` {
 		t.Errorf("data %q", lines.Text())
