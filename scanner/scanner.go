@@ -64,6 +64,7 @@ type Scanner struct {
 	qr      *qr.Reader
 	matrix  *datamatrix.Reader
 	aztec   *aztec.Reader
+	single  singles
 }
 
 // New returns a Scanner for the given options.
@@ -87,6 +88,7 @@ func New(o Options) *Scanner {
 	if s.formats.Has(Aztec) {
 		s.aztec = aztec.NewReader()
 	}
+	s.single = newSingles(s.formats)
 	return s
 }
 
@@ -110,8 +112,8 @@ const zoomArea = 320 * 320
 // scanAt reads all symbologies from one look at the frame.
 func (s *Scanner) scanAt(m luma.Image, zoom int) {
 	s.look.At(m, zoom, s.formats.Has(Aztec))
-	if s.qr != nil {
-		s.scanQR()
+	if s.formats&finderFormats != 0 {
+		s.scanFinders()
 	}
 	if s.matrix != nil {
 		s.matrix.Work = s.work / 3
@@ -127,10 +129,17 @@ func (s *Scanner) scanAt(m luma.Image, zoom int) {
 	}
 }
 
-// scanQR reads the symbols that finder patterns mark.
-func (s *Scanner) scanQR() {
+// scanFinders reads the symbols that finder patterns mark.
+func (s *Scanner) scanFinders() {
 	s.finders.Work = s.work / 6
 	s.finders.Collect(&s.look)
+	if s.qr != nil {
+		s.scanQR()
+	}
+	s.scanSingles()
+}
+
+func (s *Scanner) scanQR() {
 	s.qr.Work = s.work / 2
 	for _, f := range s.qr.Read(&s.look, s.finders.Found) {
 		s.add(Symbol{Format: QR, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})

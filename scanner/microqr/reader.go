@@ -1,0 +1,175 @@
+package microqr
+
+import (
+	"citygate/scanner/lone"
+	"citygate/scanner/luma"
+)
+
+// This file joins the stages: a look at a frame and its finder patterns in, symbols and their places out.
+
+// Found is a symbol that was read and where it is, in pixels of the look's finest level: clockwise from the symbol's own top left corner.
+type Found struct {
+	Symbol
+	Light   bool // light modules on a dark ground
+	Corners luma.Quad
+}
+
+// Reader finds and reads symbols. It keeps its working memory, so it is not safe for concurrent use.
+type Reader struct {
+	// Work is how many pixels may still be sampled; it goes down, and below zero nothing more is tried.
+	Work int
+
+	locator lone.Locator
+	marks   [maxSide + 1]lone.Marks // by side
+	start   lone.Marks
+	grid    luma.Grid
+	decoder *Decoder
+	found   []Found
+}
+
+// NewReader returns a Reader.
+func NewReader() *Reader {
+	r := &Reader{decoder: NewDecoder()}
+	known(&r.start, minSide, false)
+	for n := minSide; n <= maxSide; n += 2 {
+		known(&r.marks[n], n, true)
+	}
+	return r
+}
+
+// known lists the function patterns of symbols of n modules (section 6.3): finder pattern with separator, the timing patterns, and one module of the
+// quiet zone around them. Without quiet only what every symbol has that is not smaller.
+func known(m *lone.Marks, n int, quiet bool) {
+	for y := range 8 {
+		for x := range 8 {
+			d := max(x-3, 3-x, y-3, 3-y)
+			m.Add(x, y, d != 2 && d != 4)
+		}
+	}
+	m.Close()
+	for _, column := range [...]bool{false, true} {
+		add := func(along, across int, dark bool) {
+			if column {
+				along, across = across, along
+			}
+			m.Add(along, across, dark)
+		}
+		for i := 7; i < n; i++ {
+			add(i, 0, i%2 == 0)
+			if quiet {
+				add(i, -1, false)
+			}
+		}
+		if quiet {
+			add(n, 0, false)
+		}
+		m.Close()
+	}
+	if !quiet {
+		return
+	}
+	for i := range n { // all around; the dark corners of the finder pattern stand for the contrast
+		for _, c := range [...][2]int{{i, -1}, {-1, i}, {n, i}, {i, n}} {
+			m.Add(c[0], c[1], false)
+		}
+	}
+	for i := range 7 {
+		for _, c := range [...][2]int{{i, 0}, {0, i}, {i, 6}, {6, i}} {
+			m.Add(c[0], c[1], true)
+		}
+	}
+	m.Close()
+}
+
+const (
+	maxFinders = 96   // finder patterns of a frame that are tried
+	minStart   = 0.50 // agreement of the finder pattern and the first of the timing patterns
+	minScore   = 0.62 // agreement of all function patterns and the quiet zone
+	looseOff   = 4    // modules of the format information that may disagree before the place is refined
+)
+
+// Read returns the Micro QR Code symbols whose finder patterns are among the finders of a look. The result is valid until the next call.
+func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
+	r.locator.Look, r.locator.Work, r.found = look, r.Work, r.found[:0]
+	for i := range finders[:min(len(finders), maxFinders)] {
+		if r.locator.Work < 0 {
+			break
+		}
+		if before := r.locator.Work; r.finder(&finders[i]) {
+			r.locator.Work = before // only what was in vain counts
+		}
+	}
+	r.Work = r.locator.Work
+	return r.found
+}
+
+// finder tries the four turns of a finder pattern.
+func (r *Reader) finder(f *luma.Finder) bool {
+	q, ok := r.locator.Corners(f)
+	if !ok {
+		return false
+	}
+	for k := range q {
+		p, ok := lone.NewPlace(lone.Turned(q, k, false), 7, 7, f.Light)
+		if ok && r.locator.Arm(&p, false) && r.locator.Arm(&p, true) && r.try(&p) {
+			return true
+		}
+	}
+	return false
+}
+
+// try reads the symbol of a turn. Both its arms are there; the size follows from the format information, which is next to the finder pattern.
+func (r *Reader) try(p *lone.Place) bool {
+	if !p.Extend(minSide, minSide) {
+		return false
+	}
+	r.locator.Refine(p, []int{1, 2, 3}, 0.5, func(q *lone.Place) float64 { return r.locator.Agreement(q, &r.start) })
+	if p.Score < minStart {
+		return false
+	}
+	middle, _ := r.locator.Swing(p)
+	upright := readFormat(func(x, y int) int { return r.locator.At(p, middle, x, y) })
+	mirrored := readFormat(func(x, y int) int { return r.locator.At(p, middle, y, x) })
+	for _, f := range [...]format{upright, mirrored} {
+		if f.off <= looseOff && r.fit(*p, side(f.kind.version)) {
+			return true
+		}
+	}
+	return false
+}
+
+// fit extends a place to n modules and reads it. Nothing known lies at the far corner, so it is put where the modules are sharpest.
+func (r *Reader) fit(p lone.Place, n int) bool {
+	if !p.Extend(float64(n), float64(n)) {
+		return false
+	}
+	middle, swing := r.locator.Swing(&p)
+	marks := &r.marks[n]
+	judge := func(q *lone.Place) float64 {
+		return r.locator.Agreement(q, marks) + 0.5*r.locator.Contrast(q, middle, max(swing, -swing))
+	}
+	r.locator.Refine(&p, []int{1, 2, 3}, 0.8, judge)
+	r.locator.Refine(&p, []int{0, 1, 2, 3}, 0.25, judge)
+	return r.locator.Agreement(&p, marks) >= minScore && r.read(&p, n)
+}
+
+// sharpening is the strengths, in 1/256, with which a sampled symbol is decoded.
+var sharpening = [...]int32{24, 0, 70}
+
+// read samples a place and decodes it.
+func (r *Reader) read(p *lone.Place, n int) bool {
+	r.locator.Sample(&r.grid, p, n, n, nil)
+	for _, alpha := range sharpening {
+		m := Modules{Side: n, V: r.grid.Judge(alpha, p.Light)}
+		r.locator.Work -= 8 * n * n
+		if s, ok := r.decoder.Decode(&m); ok {
+			f := Found{Symbol: s, Light: p.Light, Corners: p.Corners}
+			if s.Mirrored {
+				f.Corners[1], f.Corners[3] = f.Corners[3], f.Corners[1]
+			}
+			r.found = append(r.found, f)
+			return true
+		}
+	}
+	return false
+}
