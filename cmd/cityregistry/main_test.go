@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"image/png"
 	"io"
@@ -35,6 +36,8 @@ type desk struct {
 }
 
 func newDesk(t *testing.T) *desk {
+	t.Helper()
+	t.Parallel() // nearly all time goes into waiting for the disk and for checkpoints
 	d := &desk{t: t, dir: t.TempDir()}
 	for i := range 3 {
 		skey, vkey, err := witness.GenerateKey(fmt.Sprintf("witness.example/w%d", i+1))
@@ -292,5 +295,7 @@ func get(t *testing.T, url string) []byte {
 
 func TestMain(m *testing.M) {
 	registry.RouteTesseraLogs(slog.New(slog.DiscardHandler))
+	flag.Parse()
+	flag.Set("test.parallel", "8")
 	os.Exit(m.Run())
 }

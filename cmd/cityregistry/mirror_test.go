@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"citygate/trust/code"
 )
 
 // Wipe a city's registry: its names still resolve at a mirror, and its logs come back from there.
@@ -87,5 +89,35 @@ func TestRotate(t *testing.T) {
 	}
 	if _, _, err := d.try("", "withdraw", "--dir", d.path("sjz"), "--key", "3", "--size", "256"); err == nil {
 		t.Error("a city withdrew a key row")
+	}
+}
+
+func TestPresent(t *testing.T) {
+	d := newDesk(t)
+	d.found()
+	holder := strings.TrimSpace(d.do("keygen", "--holder", "--key", d.path("holder.seed")))
+	d.do("keygen", "--holder", "--key", d.path("other.seed"))
+	pass := decode(t, d.do("issue", "--json", "--dir", d.path("sjz"), "--id", "MA.156.1301.02/PASS.1", "--kind", "ticket", "--holder", holder))
+	shown := strings.TrimSpace(d.do("present", "--code", pass.Text, "--key", d.path("holder.seed"), "--nonce", "0011223344556677", "--png", d.path("shown.png")))
+	p, err := code.ParseText(shown)
+	if err != nil || p.Presented == nil || !p.Presented.Verify(p.Claims.Holder) || !p.Code.Sealed() {
+		t.Fatalf("presented %.80q: %v", shown, err)
+	}
+	if got := scan(t, d.path("shown.png")); got != shown {
+		t.Errorf("the PNG says %.80q", got)
+	}
+	if out, _, err := d.try(pass.Text+"\n", "present", "--code", "-", "--key", d.path("holder.seed")); err != nil || out == "" {
+		t.Errorf("from standard input: %v", err)
+	}
+	for _, args := range [][]string{
+		{"--code", pass.Text, "--key", d.path("other.seed")},
+		{"--code", "https://example.org/", "--key", d.path("holder.seed")},
+		{"--code", pass.Text, "--key", d.path("absent")},
+		{"--code", pass.Text, "--key", d.path("holder.seed"), "--nonce", "zz"},
+		{"--code", pass.Text, "--key", d.path("holder.seed"), "--nonce", "00"},
+	} {
+		if out, _, err := d.try("", append([]string{"present"}, args...)...); err == nil || out != "" {
+			t.Errorf("%.60v: presented %.60q", args, out)
+		}
 	}
 }

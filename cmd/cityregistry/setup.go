@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -173,12 +176,26 @@ func (c *logsCmd) Run(o *office) error {
 }
 
 type keygenCmd struct {
-	Key  string `required:"" type:"path" help:"File for the signing key; it must not exist."`
-	Name string `required:"" help:"The witness's name, such as witness.example/w1."`
+	Key    string `required:"" type:"path" help:"File for the secret key; it must not exist."`
+	Name   string `help:"A witness's name, such as witness.example/w1."`
+	Holder bool   `help:"Make the key of a person or machine that presents codes, instead of a witness's."`
 }
 
-// Run makes a key and prints the public half.
+// Run makes a key and prints the public half: a verifier key for a witness, hex for a holder.
 func (c *keygenCmd) Run(o *office) error {
+	if c.Holder == (c.Name != "") {
+		return usageError{errors.New("keygen needs either --name or --holder")}
+	}
+	if c.Holder {
+		pub, priv, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return err
+		}
+		if err := durable.WriteNew(c.Key, []byte(hex.EncodeToString(priv.Seed())+"\n"), 0o600); err != nil {
+			return err
+		}
+		return o.answer(map[string]string{"holder": hex.EncodeToString(pub)}, hex.EncodeToString(pub))
+	}
 	skey, vkey, err := witness.GenerateKey(c.Name)
 	if err != nil {
 		return hinted{err, "a name has no space and no plus, such as witness.example/w1"}

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,6 +90,25 @@ func visit(t *testing.T, tab context.Context, address string) string {
 	var reason string
 	run(t, tab, address, chromedp.Navigate("about:blank"), chromedp.Navigate(address), chromedp.Poll(answered, nil, chromedp.WithPollingInterval(5*time.Millisecond)),
 		chromedp.Evaluate(`document.documentElement.dataset.reason`, &reason))
+	return reason
+}
+
+// next is visit without loading the page anew: the phone's next scan of the same host.
+func next(t *testing.T, tab context.Context, address string) string {
+	t.Helper()
+	var reason string
+	run(t, tab, address, chromedp.Evaluate(fmt.Sprintf(`new Promise((done, fail) => {
+  history.replaceState(null, '', %q);
+  const root = document.documentElement, limit = setTimeout(() => fail(new Error('no answer')), 15000);
+  root.dataset.reason = '';
+  new MutationObserver((_, seen) => {
+    if (!root.dataset.reason) return;
+    seen.disconnect();
+    clearTimeout(limit);
+    done(root.dataset.reason);
+  }).observe(root, {attributeFilter: ['data-reason']});
+  dispatchEvent(new HashChangeEvent('hashchange'));
+})`, address), &reason, awaitPromise))
 	return reason
 }
 

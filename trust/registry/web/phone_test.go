@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -87,30 +88,44 @@ func TestPhoneSaysWhatTheGatewaySays(t *testing.T) {
 	ctx := browser(t, w)
 	for _, lang := range []string{"zh-CN", "en"} {
 		phone := tab(t, ctx, lang)
-		seen := map[string]int{}
+		seen := map[trust.Reason]int{}
+		visit(t, phone, "https://id.sjz.example/")
 		for _, c := range cases(w) {
-			if lang == "en" && seen[string(c.want)] > 0 {
+			if lang == "en" && seen[c.want] > 0 {
 				continue // for its words alone
 			}
 			if got := w.gateway(c.text); got != c.want {
 				t.Errorf("gateway: %s, want %s", got, c.want)
 			}
-			if got := visit(t, phone, address(c.text)); got != string(c.want) {
+			open := next
+			if !strings.Contains(c.text, host) || lang == "zh-CN" && len(seen) == 0 {
+				open = visit
+			}
+			if got := open(t, phone, address(c.text)); got != string(c.want) {
 				t.Errorf("phone: %s, want %s: %.60s", got, c.want, c.text)
 			}
-			var bad string
-			run(t, phone, "looking", chromedp.Evaluate(overflow, &bad))
-			if bad != "" {
-				t.Errorf("%s %s: does not fit: %s", lang, c.want, bad)
+			seen[c.want]++
+			looks(t, phone, fmt.Sprintf("phone-%s-%s-%d", lang, c.want, seen[c.want]))
+			if !strings.Contains(c.text, host) {
+				visit(t, phone, "https://id.sjz.example/")
 			}
-			seen[string(c.want)]++
-			picture(t, phone, fmt.Sprintf("phone-%s-%s-%d", lang, c.want, seen[string(c.want)]))
 		}
 		if got := visit(t, phone, "https://id.sjz.example/156.1301.01/LAMP.000421"); got != "empty" {
 			t.Errorf("an address without a code: %s", got)
 		}
-		picture(t, phone, "phone-"+lang+"-empty")
+		looks(t, phone, "phone-"+lang+"-empty")
 	}
+}
+
+// looks checks that a page fits a telephone, and takes its picture.
+func looks(t *testing.T, phone context.Context, name string) {
+	t.Helper()
+	var bad string
+	run(t, phone, "looking", chromedp.Evaluate(overflow, &bad))
+	if bad != "" {
+		t.Errorf("%s: does not fit: %s", name, bad)
+	}
+	picture(t, phone, name)
 }
 
 func TestSharedCases(t *testing.T) {

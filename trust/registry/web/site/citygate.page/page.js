@@ -17,7 +17,7 @@ const signedRefusals = ['expired', 'not-yet-valid', 'revoked', 'suspended', 'sta
 let lang = preferred(), text = '', shown = {words: states.checking, reason: '', verdict: null};
 
 // textOf makes the code's text of the page's address: browsers write the host small.
-const textOf = u => `HTTPS://${u.hostname.toUpperCase()}${u.pathname}${u.hash}`;
+const textOf = u => `HTTPS://${u.hostname.toUpperCase()}${u.pathname}${u.search}${u.hash}`;
 
 async function get(path, limit) {
   const fresh = /(^|\/)(checkpoint|root\.json)$/.test(path);
@@ -98,11 +98,14 @@ function draw() {
   $('alt').textContent = pick(words, other(lang));
   $('alt').lang = other(lang);
   $('todo').replaceChildren(...lines(sentenceOf(words, lang, help)));
-  $('city').textContent = verdict?.office ? nameOf(verdict.office.names, lang) : say('title', lang);
+  // An office's name stands above an answer only if the office said something: a forged code does not borrow it.
+  const spoken = verdict?.office && (cls === 'accepted' || verdict.signatureGood);
+  $('city').textContent = spoken ? nameOf(verdict.office.names, lang) : say('title', lang);
   $('address').textContent = location.hostname;
   $('facts').replaceChildren(...facts(reason, verdict));
   $('note').textContent = cls === 'cannot' ? say('note', lang) : cls === 'accepted' && !verdict.parsed.code.personal ? say('look', lang) : '';
   $('again').textContent = say('again', lang);
+  $('again').hidden = reason === 'empty';
   $('privacy').textContent = say('privacy', lang);
   $('zh').setAttribute('aria-pressed', lang === 'zh-CN');
   $('en').setAttribute('aria-pressed', lang === 'en');
