@@ -146,8 +146,7 @@ func (o *Outbox) replace(ctx context.Context, r *span) error {
 	if err != nil {
 		return err
 	}
-	_, err = o.w.insert.ExecContext(ctx, r.first, r.last-r.first+1, prioEvicted, r.at, r.chain, counts)
-	return err
+	return o.w.insert.span(ctx, r.first, r.last-r.first+1, prioEvicted, r.at, r.chain, counts)
 }
 
 // evictedAt returns the first row that meets the condition, if it is an evicted range. The first number of an epoch

@@ -178,7 +178,7 @@ func (o *Outbox) Close() error {
 func (o *Outbox) release() error {
 	var errs []error
 	if o.w.insert != nil {
-		errs = append(errs, o.w.insert.Close())
+		errs = append(errs, o.w.insert.close())
 	}
 	if o.w.conn != nil {
 		errs = append(errs, o.w.conn.Close())

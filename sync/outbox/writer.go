@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -34,7 +35,7 @@ type request struct {
 // writer is the state of the one goroutine that writes.
 type writer struct {
 	conn   *sql.Conn
-	insert *sql.Stmt
+	insert *inserter
 
 	device string
 	epoch  uint64
@@ -57,8 +58,6 @@ const rowOverhead = 56
 // keepEpochs is how many epochs stay known after their last event was deleted.
 const keepEpochs = 1000
 
-const insertItem = "INSERT INTO item (id, span, prio, at, chain, body) VALUES (?, ?, ?, ?, ?, ?)"
-
 // begin stores the row of a new epoch and makes it the one that events are numbered in.
 func (w *writer) begin(ctx context.Context, device string, epoch uint64) error {
 	chain := wire.Chain0(device, epoch)
@@ -73,7 +72,7 @@ func (w *writer) begin(ctx context.Context, device string, epoch uint64) error {
 	if err != nil {
 		return err
 	}
-	w.insert, err = w.conn.PrepareContext(ctx, insertItem)
+	w.insert, err = newInserter(ctx, w.conn)
 	w.device, w.epoch, w.chain, w.expect = device, epoch, chain, 1
 	return err
 }
@@ -213,6 +212,7 @@ func (o *Outbox) store(group []*request) error {
 	}
 	if err != nil {
 		o.w.stale = true
+		o.w.insert.reset()
 		o.rollback(ctx)
 		return err
 	}
@@ -245,11 +245,14 @@ func (o *Outbox) storeAll(ctx context.Context, group []*request) (uint64, wire.H
 		last++
 		body := r.draft.Number(last)
 		chain = wire.ChainNext(chain, body)
-		if _, err := o.w.insert.ExecContext(ctx, itemID(o.w.ord, last), 1, int64(r.prio), r.at, chain[:], body); err != nil {
+		if err := o.w.insert.event(ctx, itemID(o.w.ord, last), r.prio, r.at, bytes.Clone(chain[:]), body); err != nil {
 			return 0, chain, fmt.Errorf("insert: %w", err)
 		}
 		o.w.dirty += int64(len(body)) + rowOverhead
 		r.stamp = Stamp{Epoch: o.w.epoch, Seq: last}
+	}
+	if err := o.w.insert.flush(ctx); err != nil {
+		return 0, chain, fmt.Errorf("insert: %w", err)
 	}
 	return last, chain, nil
 }
