@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"citygate/edge/health"
+	"citygate/edge/kiosk"
 	"citygate/sync/outbox"
 	"citygate/sync/uplink"
 	"citygate/sync/wire"
@@ -160,4 +161,37 @@ func (d *daemon) notify(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// clockShown says whether the page shows the time: a synchronised clock's, or one that agrees with the witnesses. No
+// verdict hangs on this.
+func (d *daemon) clockShown() bool {
+	if d.clock.synced() {
+		return true
+	}
+	if d.gateway.Load() == nil {
+		return false
+	}
+	for _, l := range d.cache.View().Logs() {
+		if age := time.Since(l.Time); age > -clockAgrees && age < clockAgrees {
+			return true
+		}
+	}
+	return false
+}
+
+// clockAgrees is how far the clock may be from a checkpoint's time and still be shown; logs are cosigned again at
+// least every 10 minutes.
+const clockAgrees = 15 * time.Minute
+
+// readiness is what /readyz says.
+func (d *daemon) readiness() kiosk.Readiness {
+	active := d.health.Active(time.Now())
+	r := kiosk.Readiness{Ready: health.Ready(active)}
+	for _, a := range active {
+		r.Conditions = append(r.Conditions, kiosk.Condition{
+			Code: a.Code, Title: a.Title, Severity: a.Severity.String(), Since: a.Since.UTC(), Detail: a.Detail,
+		})
+	}
+	return r
 }

@@ -124,27 +124,6 @@ func (d *daemon) progress() time.Time {
 	return time.Now()
 }
 
-// clockShown says whether the page shows the time: a synchronised clock's, or one that agrees with the witnesses. No
-// verdict hangs on this.
-func (d *daemon) clockShown() bool {
-	if d.clock.synced() {
-		return true
-	}
-	if d.gateway.Load() == nil {
-		return false
-	}
-	for _, l := range d.cache.View().Logs() {
-		if age := time.Since(l.Time); age > -clockAgrees && age < clockAgrees {
-			return true
-		}
-	}
-	return false
-}
-
-// clockAgrees is how far the clock may be from a checkpoint's time and still be shown; logs are cosigned again at
-// least every 10 minutes.
-const clockAgrees = 15 * time.Minute
-
 // run serves the page at once, opens the databases, and then runs everything until ctx ends. What records and sends
 // events ends last, so that the last event is stored too.
 func (d *daemon) run(ctx context.Context) error {
@@ -290,16 +269,4 @@ func (d *daemon) join() error {
 		Place: place, Version: version(), Synced: d.clock.synced, Logger: d.log,
 	}))
 	return nil
-}
-
-// readiness is what /readyz says.
-func (d *daemon) readiness() kiosk.Readiness {
-	active := d.health.Active(time.Now())
-	r := kiosk.Readiness{Ready: health.Ready(active)}
-	for _, a := range active {
-		r.Conditions = append(r.Conditions, kiosk.Condition{
-			Code: a.Code, Title: a.Title, Severity: a.Severity.String(), Since: a.Since.UTC(), Detail: a.Detail,
-		})
-	}
-	return r
 }
