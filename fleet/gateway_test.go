@@ -21,6 +21,7 @@ func healthy() fleet.Gateway {
 	}
 }
 
+// One table of what a gateway is like and what is said of it.
 func TestConditions(t *testing.T) {
 	for _, c := range []struct {
 		name   string
