@@ -41,6 +41,8 @@ type book struct {
 	at   []int64 // where row i begins
 	end  int64   // where the rows that were read end
 	torn bool    // something that is no row follows
+
+	commit func(p []byte, at int64) error // write and sync; tests make it fail
 }
 
 func openBook(path string) (*book, error) {
@@ -48,7 +50,16 @@ func openBook(path string) (*book, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open book: %w", err)
 	}
-	return &book{f: f}, nil
+	b := &book{f: f}
+	b.commit = b.writeSync
+	return b, nil
+}
+
+func (b *book) writeSync(p []byte, at int64) error {
+	if _, err := b.f.WriteAt(p, at); err != nil {
+		return err
+	}
+	return b.f.Sync()
 }
 
 func (b *book) len() uint64 { return uint64(len(b.at)) }
@@ -115,10 +126,7 @@ func (b *book) append(rows []row) error {
 			return fmt.Errorf("append to book: %w", err)
 		}
 	}
-	if _, err := b.f.WriteAt(buf.Bytes(), b.end); err != nil {
-		return fmt.Errorf("append to book: %w", err)
-	}
-	if err := b.f.Sync(); err != nil {
+	if err := b.commit(buf.Bytes(), b.end); err != nil {
 		return fmt.Errorf("append to book: %w", err)
 	}
 	b.at = append(b.at, at...)

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -259,6 +260,46 @@ func TestDamagedBooks(t *testing.T) {
 	city, _ = w.open("sjz", options())
 	if x := issue(t, city, lamp(5)); x[0].Index != 5 {
 		t.Errorf("next index %d", x[0].Index)
+	}
+}
+
+// A disk that fails before it has the rows, in the middle of them, or only says so afterwards: the caller gets an error, and the same request
+// then gets one index, whatever the disk had kept.
+func TestFaultsOfTheBook(t *testing.T) {
+	failed := errors.New("disk")
+	for what, kept := range map[string]func(p []byte) []byte{
+		"nothing kept": func([]byte) []byte { return nil },
+		"torn":         func(p []byte) []byte { return p[:len(p)-len(p)/3] },
+		"kept":         func(p []byte) []byte { return p },
+	} {
+		w := newQuietWorld(t)
+		w.enrolledAndClosed()
+		city, stop := w.open("sjz", options())
+		issue(t, city, lamps(0, 3)...)
+		var commit func([]byte, int64) error
+		commit = city.SetCommit(func(p []byte, at int64) error {
+			if err := commit(kept(p), at); err != nil {
+				t.Error(err)
+			}
+			return failed
+		})
+		if x, err := city.Issue(t.Context(), lamps(3, 9)); !errors.Is(err, failed) {
+			t.Errorf("%s: issued %+v, %v", what, x, err)
+		}
+		city.SetCommit(commit)
+		for range 2 { // in the same process, and after a restart
+			for i, x := range issue(t, city, lamps(0, 12)...) {
+				if x.Index != uint64(i) {
+					t.Errorf("%s: lamp %d has index %d", what, i, x.Index)
+				}
+			}
+			stop()
+			city, stop = w.open("sjz", options())
+		}
+		if heads, err := city.Await(t.Context()); err != nil || heads[0].Size != 12 {
+			t.Errorf("%s: published %+v, %v", what, heads, err)
+		}
+		stop()
 	}
 }
 

@@ -31,6 +31,12 @@ func newWorld(t testing.TB) *world {
 	if t, ok := t.(*testing.T); ok {
 		t.Parallel() // nearly all time goes into waiting for the disk and for checkpoints
 	}
+	return newQuietWorld(t)
+}
+
+// newQuietWorld is newWorld for a test that needs several.
+func newQuietWorld(t testing.TB) *world {
+	t.Helper()
 	w := &world{t: t, dir: t.TempDir()}
 	for i, name := range []string{"witness.example/w1", "witness.example/w2", "witness.example/w3"} {
 		skey, vkey, err := witness.GenerateKey(name)

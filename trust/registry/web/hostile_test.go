@@ -167,4 +167,3 @@ func missing(log string) fault {
 		return b, nil
 	}
 }
-

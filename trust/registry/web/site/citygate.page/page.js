@@ -2,6 +2,7 @@
 
 import {parseText} from './code.js';
 import {View, usableRoot} from './ledger.js';
+import {fetchPublished} from './published.js';
 import {check, classOf, policyFor} from './verdict.js';
 import {keepLanguage, kinds, nameOf, objects, other, pick, preferred, reasons, say, sentenceOf, states} from './words.js';
 
@@ -9,7 +10,6 @@ const $ = id => document.getElementById(id);
 const help = document.querySelector('meta[name=citygate-help]').content;
 const slow = 300; // ms before "checking" is said
 const clockSlack = 300e3; // a phone's clock that is further behind a checkpoint is wrong
-const answerLimit = 20e3; // ms for one file
 
 // Facts of a refused code stand on the screen only if its issuer signed them.
 const signedRefusals = ['expired', 'not-yet-valid', 'revoked', 'suspended', 'stale-presentation', 'elsewhere'];
@@ -18,16 +18,6 @@ let lang = preferred(), text = '', shown = {words: states.checking, reason: '', 
 
 // textOf makes the code's text of the page's address: browsers write the host small.
 const textOf = u => `HTTPS://${u.hostname.toUpperCase()}${u.pathname}${u.search}${u.hash}`;
-
-async function get(path, limit) {
-  const fresh = /(^|\/)(checkpoint|root\.json)$/.test(path);
-  const r = await fetch('/' + path, {cache: fresh ? 'no-cache' : 'default', credentials: 'omit', redirect: 'error', signal: AbortSignal.timeout(answerLimit)});
-  if (r.status === 404 || r.status === 410) return null;
-  if (!r.ok) throw new Error(`${path}: ${r.status}`);
-  const b = new Uint8Array(await r.arrayBuffer());
-  if (b.length > limit) throw new Error(`${path}: ${b.length} octets`);
-  return b;
-}
 
 // The sizes of the logs that this browser has seen: they only grow.
 const floorKey = 'citygate-floor';
@@ -51,6 +41,12 @@ function keepFloor(floor) {
 async function judge(text) {
   const early = parseText(text).reason;
   if (early) return {reason: early};
+  const v = await judgeBy(fetchPublished, text);
+  // What the browser has kept may be what a mirror once got wrong.
+  return v.reason === 'stale-trust' ? judgeBy((path, limit) => fetchPublished(path, limit, true), text) : v;
+}
+
+async function judgeBy(get, text) {
   const raw = await get('root.json', 64 << 10).catch(() => null);
   let root = null;
   try {

@@ -1,0 +1,209 @@
+// The holder's page: it keeps a key that cannot be copied out, and shows the holder's code, signed anew every few seconds.
+
+import {concat, equal, hex} from './bytes.js';
+import {bytesItem, head} from './cbor.js';
+import {encodeDigits, encodePresented, entryOf, parseText, presentMessage} from './code.js';
+import {View, usableRoot} from './ledger.js';
+import {fetchPublished} from './published.js';
+import {encode, outline} from './qr.js';
+import {leafHash, nodeHash, tileWidth} from './tree.js';
+import {keepLanguage, kinds, pick, preferred, say} from './words.js';
+
+const $ = id => document.getElementById(id);
+const renewal = 5000; // ms; gateways take a presentation for 15 s
+const quiet = 4; // modules around a symbol
+const sealAgain = 60e3; // ms between looks for the sealed form
+
+// Store keeps {privateKey, publicKey, text} in this browser. The private key is an object of WebCrypto that gives no octets.
+class Store {
+  static open() {
+    return new Promise((done, fail) => {
+      const r = indexedDB.open('citygate-holder', 1);
+      r.onupgradeneeded = () => r.result.createObjectStore('holder');
+      r.onsuccess = () => done(new Store(r.result));
+      r.onerror = () => fail(r.error);
+    });
+  }
+
+  constructor(db) {
+    this.db = db;
+  }
+
+  // each value is under its name.
+  do(mode, f) {
+    return new Promise((done, fail) => {
+      const t = this.db.transaction('holder', mode, {durability: 'strict'}), r = f(t.objectStore('holder'));
+      t.oncomplete = () => done(r.result);
+      t.onerror = t.onabort = () => fail(t.error);
+    });
+  }
+
+  get(name) {
+    return this.do('readonly', s => s.get(name));
+  }
+
+  put(name, value) {
+    return this.do('readwrite', s => s.put(value, name));
+  }
+
+  remove(name) {
+    return this.do('readwrite', s => s.delete(name));
+  }
+}
+
+let lang = preferred(), store = null, keys = null, code = null, timer = 0, sure = false;
+
+async function start() {
+  try {
+    store = await Store.open();
+    keys = await store.get('keys');
+    if (!keys) {
+      const pair = await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
+      keys = {private: pair.privateKey, public: new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey))};
+      await store.put('keys', keys);
+    }
+    code = readOwn(await store.get('text') ?? '');
+  } catch (e) {
+    console.warn('citygate: ' + e.message);
+    document.body.className = 'open no-store';
+    return draw();
+  }
+  begin();
+}
+
+// readOwn gives the parsed text of a code for this phone's key, null for anything else.
+function readOwn(text) {
+  const p = parseText(text.trim());
+  if (p.reason || p.presented || !p.claims.holder || !equal(p.claims.holder, keys.public)) return null;
+  return {...p, bytes: bytesOf(p.code)};
+}
+
+// bytesOf writes a C1.
+const bytesOf = c => Uint8Array.from([0xC1, 0x80 | (c.sig ? 5 : 4), ...head(0, c.key), ...bytesItem(c.body), ...head(0, c.index),
+  ...bytesItem(c.path), ...c.sig ? bytesItem(c.sig) : []]);
+
+function begin() {
+  clearInterval(timer);
+  document.body.className = 'open ' + (code ? 'has-code' : 'no-code');
+  draw();
+  if (!code) return;
+  present();
+  timer = setInterval(present, renewal);
+  navigator.wakeLock?.request('screen').catch(() => null); // a screen that stays lit is a comfort, not a need
+  if (!code.code.sealed) seal();
+}
+
+async function present() {
+  const shown = code, at = Math.floor(Date.now() / 1000), none = new Uint8Array(0);
+  const sig = new Uint8Array(await crypto.subtle.sign('Ed25519', keys.private, presentMessage(shown.bytes, at, none)));
+  if (shown !== code) return;
+  const rows = encode(`HTTPS://${shown.host}/${shown.path}#${encodeDigits(encodePresented(shown.bytes, at, sig))}`);
+  const side = rows.length + 2 * quiet;
+  $('code').setAttribute('viewBox', `${-quiet} ${-quiet} ${side} ${side}`);
+  const ground = $('code').querySelector('rect');
+  ground.setAttribute('x', -quiet);
+  ground.setAttribute('y', -quiet);
+  $('modules').setAttribute('d', outline(rows));
+  $('code').dataset.at = at;
+}
+
+// seal takes the path of the record from the published ledger, as soon as its batch is closed.
+async function seal() {
+  const shown = code;
+  const path = await pathOf(shown.code).catch(() => null);
+  if (shown !== code) return;
+  if (!path) {
+    setTimeout(() => shown === code && seal(), sealAgain);
+    return;
+  }
+  const bytes = bytesOf({...shown.code, path}), text = `HTTPS://${shown.host}/${shown.path}#${encodeDigits(bytes)}`;
+  await store.put('text', text);
+  code = readOwn(text);
+  draw();
+  present();
+}
+
+async function pathOf(c) {
+  const root = JSON.parse(new TextDecoder().decode(await fetchPublished('root.json', 64 << 10)));
+  if (!usableRoot(root)) return null;
+  const view = await new View(fetchPublished, root).open(), key = view.key(c.key), log = key && await view.log(key.records);
+  const n = Math.floor(c.index / tileWidth);
+  if (!log || n >= Math.floor(log.size / tileWidth)) return null;
+  let level = await log.tree.full(0, n), i = c.index % tileWidth;
+  if (!equal(level[i], leafHash(entryOf(c.body)))) return null;
+  const path = [];
+  for (; level.length > 1; i >>= 1) {
+    path.push(level[i ^ 1]);
+    level = level.filter((_, j) => j % 2 === 0).map((h, j) => nodeHash(h, level[2 * j + 1]));
+  }
+  return concat(...path);
+}
+
+function draw() {
+  document.documentElement.lang = lang;
+  document.title = say('holder', lang);
+  const texts = {title: 'holder', show: 'show', renews: 'renews', none: 'none', 'step-key': 'step-key', 'step-code': 'step-code', copy: 'copy',
+    keep: 'keep', 'no-key': 'no-key', privacy: 'holder-privacy', remove: sure ? 'remove-sure' : 'remove'};
+  for (const [id, word] of Object.entries(texts)) $(id).textContent = say(word, lang);
+  $('address').textContent = location.hostname;
+  $('key').textContent = keys ? hex(keys.public) : '';
+  $('unsealed').textContent = code && !code.code.sealed ? say('unsealed', lang) : '';
+  $('code').setAttribute('aria-label', say('holder', lang));
+  $('facts').replaceChildren(...code ? facts(code) : []);
+  $('zh').setAttribute('aria-pressed', lang === 'zh-CN');
+  $('en').setAttribute('aria-pressed', lang === 'en');
+}
+
+function facts({claims}) {
+  const plain = claims.object.replace(/[^0-9A-Za-z]/g, ''), rows = [[pick(kinds[claims.kind] ?? kinds[0], lang), say('ending', lang) + plain.slice(-4)]];
+  if (claims.notAfter) {
+    const day = new Intl.DateTimeFormat(lang, {dateStyle: 'medium', timeStyle: 'short'});
+    rows.push([say('until', lang), day.format(Math.min(claims.notAfter * 1000, 8.64e15))]);
+  }
+  if (claims.places.length > 0) rows.push([say('places', lang), claims.places.join(', ')]);
+  return rows.flatMap(([name, value]) => ['dt', 'dd'].map((tag, i) => {
+    const e = document.createElement(tag);
+    e.textContent = i === 0 ? name : value;
+    return e;
+  }));
+}
+
+async function keep() {
+  const own = readOwn($('text').value);
+  $('wrong').textContent = own ? '' : say('wrong', lang);
+  if (!own) return;
+  await store.put('text', $('text').value.trim());
+  $('text').value = '';
+  code = own;
+  begin();
+}
+
+// remove asks once, and takes the code away; the key stays, so that the office can issue for it again.
+async function remove() {
+  if (!sure) {
+    sure = true;
+    setTimeout(() => { sure = false; draw(); }, renewal);
+    return draw();
+  }
+  sure = false;
+  await store.remove('text');
+  code = null;
+  begin();
+}
+
+for (const [id, l] of [['zh', 'zh-CN'], ['en', 'en']]) {
+  $(id).addEventListener('click', () => {
+    lang = l;
+    keepLanguage(l);
+    draw();
+  });
+}
+$('keep').addEventListener('click', keep);
+$('remove').addEventListener('click', remove);
+$('copy').addEventListener('click', async () => {
+  await navigator.clipboard.writeText($('key').textContent).catch(() => getSelection().selectAllChildren($('key')));
+  $('copy').textContent = say('copied', lang);
+});
+draw();
+start();
+
