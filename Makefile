@@ -39,6 +39,10 @@ bench-trust: ## the trust figures with their peers, also as JSON lines in var/be
 	@mkdir -p $(VAR)/bench
 	$(GO) test -count 1 -v -run Figures ./trust ./trust/cache -figures $(CURDIR)/$(VAR)/bench/trust.jsonl
 
+bench-sync: ## the sync figures with their peers, also as JSON lines in var/bench/sync.jsonl
+	@mkdir -p $(VAR)/bench
+	$(GO) test -count 1 -v -timeout 10m -p 1 -run Figures ./sync/outbox ./sync/uplink -figures $(CURDIR)/$(VAR)/bench/sync.jsonl
+
 fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$($(GO) list -tags nogocv ./...); do for f in $$($(GO) test -tags nogocv -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		echo "$$p $$f"; $(GO) test -tags nogocv -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
