@@ -42,7 +42,8 @@ import (
 )
 
 // Frames is an open camera. A frame is valid until the next call of Next. Next returns when its context ends; io.EOF
-// means that a recording is over for good.
+// means that a recording is over for good. Frames that also have the method Live() bool, and answer true, are watched
+// for a lens that is covered or in the dark, and for a picture that stands still.
 type Frames interface {
 	Next(ctx context.Context) (camera.Frame, error)
 	Close() error
@@ -124,8 +125,9 @@ type Gateway struct {
 	watched  time.Duration             // time during which frames were looked at, pauses left out
 	frameAt  time.Time                 // when the last frame was looked at; zero after a pause
 	names    pseudonyms
-	camera   string // the camera's condition, "" when frames come
-	storage  bool   // the last event could not be stored
+	camera   string        // the camera's condition, "" when frames come
+	watch    *camera.Watch // of a live camera, else nil
+	storage  bool          // the last event could not be stored
 	retryAt  time.Time
 	pending  []wire.Event // health events to store, oldest first
 	standing []health.Active

@@ -33,8 +33,8 @@ type sighting struct {
 	frameAt  time.Time
 }
 
-// look reads one frame and answers what is new in it.
-func (g *Gateway) look(ctx context.Context, f camera.Frame) {
+// look reads one frame and answers what is new in it. An error is the camera's: it has to be opened again.
+func (g *Gateway) look(ctx context.Context, f camera.Frame) error {
 	now := g.o.Now()
 	if !g.frameAt.IsZero() {
 		// A pause of our own, while an event was stored, must not make a code that is still held a new one.
@@ -44,6 +44,9 @@ func (g *Gateway) look(ctx context.Context, f camera.Frame) {
 	symbols := g.o.Scanner.Scan(f.Frame)
 	scanned := g.o.Now().Sub(now)
 	g.o.Metrics.frame(scanned)
+	if err := g.inspect(f, len(symbols)); err != nil {
+		return err
+	}
 	var fresh []sighting
 	for i := range symbols {
 		s := g.verify(&symbols[i], f, scanned)
@@ -59,6 +62,7 @@ func (g *Gateway) look(ctx context.Context, f camera.Frame) {
 	for _, s := range fresh {
 		g.answer(ctx, s)
 	}
+	return nil
 }
 
 func rank(s sighting) int {

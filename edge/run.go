@@ -58,7 +58,10 @@ func (g *Gateway) session(ctx context.Context) error {
 		}
 	}()
 	clear(g.held)
-	g.frameAt = time.Time{}
+	g.frameAt, g.watch = time.Time{}, nil
+	if l, ok := frames.(interface{ Live() bool }); ok && l.Live() {
+		g.watch = new(camera.Watch)
+	}
 	last, limit := g.o.Now(), firstFrame
 	for {
 		next, cancel := context.WithTimeout(ctx, tickEvery)
@@ -74,7 +77,9 @@ func (g *Gateway) session(ctx context.Context) error {
 				g.cameraWorks()
 			}
 			last, limit = now, stallAfter
-			g.look(ctx, f)
+			if err := g.look(ctx, f); err != nil {
+				return err
+			}
 		case !errors.Is(err, context.DeadlineExceeded):
 			return err
 		case now.Sub(last) >= limit:
@@ -107,7 +112,47 @@ func (g *Gateway) rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-var cameraConditions = [...]string{health.CameraMissing, health.CameraStalled, health.CameraGarbage, health.CameraEnded}
+// cameraConditions are those of which at most one stands.
+func cameraConditions() []string {
+	return []string{
+		health.CameraMissing, health.CameraStalled, health.CameraGarbage, health.CameraEnded,
+		health.CameraDark, health.CameraBright, health.CameraCovered,
+	}
+}
+
+// faultCondition names what a camera that still gives frames suffers from, "" for nothing.
+func faultCondition(f camera.Fault) string {
+	switch f {
+	case camera.FaultBlack:
+		return health.CameraDark
+	case camera.FaultOverexposed:
+		return health.CameraBright
+	case camera.FaultCovered:
+		return health.CameraCovered
+	}
+	return ""
+}
+
+// inspect keeps the condition of a live camera that gives frames. A frame with a code in it is a good one, whatever it
+// looks like. A picture that stands still is an error: the camera has to be opened again.
+func (g *Gateway) inspect(f camera.Frame, codes int) error {
+	if g.watch == nil {
+		return nil
+	}
+	fault := g.watch.Observe(f)
+	if fault == camera.FaultFrozen {
+		return fmt.Errorf("%w: the same picture again and again", camera.ErrStalled)
+	}
+	code := faultCondition(fault)
+	if codes > 0 {
+		code = ""
+	}
+	if code != g.camera {
+		g.log.Warn("camera", "condition", code)
+		g.setCamera(code, "")
+	}
+	return nil
+}
 
 // cameraFailed names what happened to the camera.
 func (g *Gateway) cameraFailed(err error) {
@@ -138,7 +183,7 @@ func (g *Gateway) setCamera(code, detail string) {
 	g.camera = code
 	g.tickedAt = time.Time{} // however short it was, it leaves its events
 	now := g.o.Now()
-	for _, c := range cameraConditions {
+	for _, c := range cameraConditions() {
 		g.o.Health.Set(c, c == code, detail, now)
 	}
 	g.show(kiosk.State{State: kiosk.StateIdle})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,8 @@ type scene struct {
 	now    []string
 	seq    uint64
 	closed bool
+	live   bool
+	luma   func(seq uint64) [2]byte // levels of the picture's two halves; nil: black
 }
 
 // frames says that the same texts are seen for a time.
@@ -60,8 +63,16 @@ func (s *scene) Next(ctx context.Context) (camera.Frame, error) {
 	}
 	s.now, s.frames = s.frames[0], s.frames[1:]
 	s.seq++
-	return camera.Frame{Frame: scanner.Frame{Pix: make([]byte, 64), Stride: 8, Width: 8, Height: 8}, Seq: s.seq, At: time.Now()}, nil
+	pix := make([]byte, 64)
+	if s.luma != nil {
+		for i, levels := 0, s.luma(s.seq); i < len(pix); i++ {
+			pix[i] = levels[i%8/4]
+		}
+	}
+	return camera.Frame{Frame: scanner.Frame{Pix: pix, Stride: 8, Width: 8, Height: 8}, Seq: s.seq, At: time.Now()}, nil
 }
+
+func (s *scene) Live() bool { return s.live }
 
 func (s *scene) Close() error { s.closed = true; return nil }
 
@@ -183,6 +194,7 @@ type rig struct {
 	scenes  []func() (*scene, error)
 	now     func() time.Time
 	pulses  []relay.Pulse
+	ahead   atomic.Int64 // nanoseconds that the gateway's clock is set ahead
 }
 
 func newRig(t *testing.T, c *city, p *policy.Policy, scenes ...func() (*scene, error)) *rig {
@@ -193,8 +205,8 @@ func newRig(t *testing.T, c *city, p *policy.Policy, scenes ...func() (*scene, e
 		t.Fatal(err)
 	}
 	st := &store{t: t}
-	r := &rig{city: c, store: st, screen: &screen{t: t, store: st}, health: health.New(), synced: true, scenes: scenes,
-		now: func() time.Time { return c.start().Add(time.Since(begin)) }}
+	r := &rig{city: c, store: st, screen: &screen{t: t, store: st}, health: health.New(), synced: true, scenes: scenes}
+	r.now = func() time.Time { return c.start().Add(time.Since(begin) + time.Duration(r.ahead.Load())) }
 	r.Gateway = edge.New(edge.Options{
 		Open: func(context.Context) (edge.Frames, error) {
 			s, err := r.scenes[min(r.opened, len(r.scenes)-1)]()

@@ -130,7 +130,11 @@ func (d *daemon) openCamera(ctx context.Context) (edge.Frames, error) {
 	return c, nil
 }
 
+// live is a camera that is no recording.
 type live struct{ *camera.Camera }
+
+// Live says so to the pipeline, which then watches for a covered lens and the like.
+func (live) Live() bool { return true }
 
 func (l live) Next(ctx context.Context) (camera.Frame, error) {
 	f, err := l.Camera.Next(ctx)

@@ -44,6 +44,9 @@ const (
 	CameraMissing = "camera-missing"
 	CameraStalled = "camera-stalled"
 	CameraGarbage = "camera-garbage"
+	CameraDark    = "camera-dark"
+	CameraBright  = "camera-overexposed"
+	CameraCovered = "camera-covered"
 	CameraEnded   = "camera-ended"
 	Storage       = "storage"
 	TrustMissing  = "trust-missing"
@@ -64,6 +67,9 @@ func Conditions() []Condition {
 		{CameraMissing, "the camera cannot be opened", "check the cable and the key camera", Fatal, 0},
 		{CameraStalled, "the camera gives no new pictures", "check the cable; the camera is opened again by itself", Fatal, 0},
 		{CameraGarbage, "the camera's pictures cannot be used", "check the camera's format", Fatal, 0},
+		{CameraDark, "the camera sees nothing but dark", "check the light and whether the lens is free", Fatal, 0},
+		{CameraBright, "the camera sees nothing but light", "check exposure; shade the lens from the sun", Fatal, 0},
+		{CameraCovered, "the camera is covered", "clear the lens: a sticker, spray, fog", Fatal, 0},
 		{Storage, "events cannot be stored", "check the disk: free space, file system, wear", Fatal, 0},
 		{TrustFork, "a log shows two histories", "keep the device as it is and call the registry: evidence is kept", Serious, 0},
 		{OutboxDamaged, "a damaged outbox was set aside", "send the file in; check the disk", Serious, 0},
