@@ -23,7 +23,6 @@ type fakeLog struct {
 	mu     sync.Mutex
 	size   uint64
 	hashes [][]tlog.Hash // by level, full tiles' roots carried up
-	broken bool
 }
 
 func (l *fakeLog) grow(n uint64) {
@@ -33,6 +32,14 @@ func (l *fakeLog) grow(n uint64) {
 		l.add(0, ledger.LeafHash(fmt.Appendf(nil, "entry %d", l.size)))
 		l.size++
 	}
+}
+
+// reset makes it another, shorter log.
+func (l *fakeLog) reset(n uint64) {
+	l.mu.Lock()
+	l.size, l.hashes = 0, nil
+	l.mu.Unlock()
+	l.grow(n)
 }
 
 func (l *fakeLog) add(level int, h tlog.Hash) {
@@ -52,7 +59,7 @@ var errGone = errors.New("not found")
 
 func (s source) log(name string) (*fakeLog, error) {
 	l := s[name]
-	if l == nil || l.broken {
+	if l == nil {
 		return nil, errGone
 	}
 	return l, nil
@@ -119,6 +126,12 @@ func (b *broker) Retain(_ context.Context, topic string, payload []byte) error {
 		b.checkTiles(p.Log, payload)
 	}
 	return nil
+}
+
+func (b *broker) setDown(down bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.down = down
 }
 
 // checkTiles looks for the strip's last level-1 tile, the open tile and the last
@@ -229,18 +242,17 @@ func TestFailures(t *testing.T) {
 	l.grow(10)
 	src := source{"a-status": l}
 	run(t, src, feed.Config{Logs: []string{"a-status", "b-status"}}, func(fd *feed.Feed, b *broker) {
-		b.down = true
+		b.setDown(true)
 		second()
 		if st := fd.Status(); st[0].Err == nil || st[1].Err == nil || st[0].Size != 0 {
 			t.Errorf("status %+v", st)
 		}
-		b.down = false
+		b.setDown(false)
 		second()
 		if got := b.take(); len(got) != 3 {
 			t.Errorf("after the broker came back: %q", got)
 		}
-		src["a-status"] = &fakeLog{}
-		src["a-status"].grow(4)
+		l.reset(4)
 		second()
 		if st := fd.Status(); st[0].Err == nil || st[0].Size != 10 || len(b.take()) != 0 {
 			t.Errorf("a mirror went back: %+v", st)
