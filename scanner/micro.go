@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"citygate/scanner/lone"
 	"citygate/scanner/luma"
 	"citygate/scanner/microqr"
 	"citygate/scanner/rmqr"
@@ -13,6 +14,7 @@ type singles struct {
 	micro *microqr.Reader
 	rect  *rmqr.Reader
 	left  []luma.Finder // the finder patterns outside of all symbols
+	seeds lone.Seeds
 }
 
 func newSingles(f Formats) (s singles) {
@@ -39,15 +41,17 @@ func (s *Scanner) scanSingles() {
 			s.single.left = append(s.single.left, *f)
 		}
 	}
+	s.single.seeds.Work = s.work / 12
+	s.single.seeds.Collect(&s.look, s.single.left)
 	if r := s.single.micro; r != nil {
-		r.Work = s.work / 6
-		for _, f := range r.Read(&s.look, s.single.left) {
+		r.Work = s.work / 12
+		for _, f := range r.Read(&s.look, s.single.seeds.Found) {
 			s.add(Symbol{Format: MicroQR, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
 		}
 	}
 	if r := s.single.rect; r != nil {
 		r.Work = s.work / 6
-		for _, f := range r.Read(&s.look, s.single.left) {
+		for _, f := range r.Read(&s.look, s.single.seeds.Found) {
 			s.add(Symbol{Format: RMQR, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
 		}
 	}

@@ -46,6 +46,9 @@ func (l *Locator) Corners(f *luma.Finder) (luma.Quad, bool) {
 	var edges [3]float64
 	n := 0
 	for i := range directions {
+		if i-n > rays-minCuts {
+			return luma.Quad{}, false
+		}
 		if level.Ray(c, directions[i], f.T, f.Light, step, 8*m, edges[:], &l.Work) == 3 {
 			l.cuts[n] = c.Add(directions[i].Mul(edges[2]))
 			n++
@@ -139,12 +142,4 @@ func plausible(q *luma.Quad) bool {
 		shortest, longest = min(shortest, side), max(longest, side)
 	}
 	return longest < maxAspect*shortest
-}
-
-// Turned returns q with its corner k first, going round the other way if mirrored.
-func Turned(q luma.Quad, k int, mirrored bool) luma.Quad {
-	if mirrored {
-		return luma.Quad{q[k], q[(k+3)%4], q[(k+2)%4], q[(k+1)%4]}
-	}
-	return luma.Quad{q[k], q[(k+1)%4], q[(k+2)%4], q[(k+3)%4]}
 }

@@ -75,36 +75,6 @@ func (p *Place) scaled(scale float64) luma.Homography {
 	return h
 }
 
-// Arm reports whether the timing pattern begins behind the finder pattern along its first row, or along its first column: light, dark, light, dark. It costs
-// eight samples and is what most patterns that belong to other symbols fail.
-func (l *Locator) Arm(p *Place, column bool) bool {
-	level, scale := l.Level(p.Module())
-	h := p.scaled(scale)
-	l.Work -= 8
-	at := func(along, across float64) int {
-		c := luma.Point{X: along, Y: across}
-		if column {
-			c.X, c.Y = c.Y, c.X
-		}
-		c = h.At(c)
-		v := level.At(c.X, c.Y)
-		if p.Light {
-			return -v
-		}
-		return v
-	}
-	dark, light := at(3.5, 0.5), (at(3.5, 1.5)+at(-0.5, 3.5))/2
-	swing := (light - dark) * 3 / 16
-	if light-dark < minSwing {
-		return false
-	}
-	a, b, c, d := at(7.5, 0.5), at(8.5, 0.5), at(9.5, 0.5), at(10.5, 0.5)
-	return a-b > swing && c-b > swing && c-d > swing && a > dark+swing
-}
-
-// minSwing is the least difference between dark and light of a finder pattern, in 1/256 gray levels.
-const minSwing = 10 << 8
-
 // Marks is a list of known modules in groups, which are judged apart, as light may differ over a symbol.
 type Marks struct {
 	All  []Mark
@@ -155,22 +125,37 @@ func (l *Locator) Agreement(p *Place, marks *Marks) float64 {
 	return total / float64(len(marks.Ends))
 }
 
-// Refine moves the corners named in which, one direction at a time in steps of a module's fractions from first on, as long as judge likes the place better. The score
-// of p is judge's.
-func (l *Locator) Refine(p *Place, which []int, first float64, judge func(*Place) float64) {
+// Measure says by what a place is judged: the agreement with known modules and, weighed by Sharp, the contrast of all.
+type Measure struct {
+	Marks         *Marks
+	Sharp         float64
+	Middle, Swing int // of the finder pattern, for the contrast
+}
+
+func (l *Locator) judge(p *Place, by *Measure) float64 {
+	score := l.Agreement(p, by.Marks)
+	if by.Sharp > 0 {
+		score += by.Sharp * l.Contrast(p, by.Middle, max(by.Swing, -by.Swing))
+	}
+	return score
+}
+
+// Refine moves the corners from the first one named on, one direction at a time in steps of a module's fractions, as long as the place measures better. Its score
+// is that measure.
+func (l *Locator) Refine(p *Place, corner int, step float64, by *Measure) {
 	m := p.Module()
-	p.Score = judge(p)
-	for step := first; step > lastStep; step /= 2 {
+	p.Score = l.judge(p, by)
+	for ; step > lastStep; step /= 2 {
 		for range 3 {
 			better := false
-			for _, k := range which {
+			for k := corner; k < 4; k++ {
 				for _, d := range [...]luma.Point{{X: 1}, {X: -1}, {Y: 1}, {Y: -1}} {
 					q := *p
 					q.Corners[k] = q.Corners[k].Add(d.Mul(step * m))
 					if !q.fit() {
 						continue
 					}
-					if q.Score = judge(&q); q.Score > p.Score+1e-4 {
+					if q.Score = l.judge(&q, by); q.Score > p.Score+1e-4 {
 						*p, better = q, true
 					}
 				}

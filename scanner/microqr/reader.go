@@ -5,7 +5,7 @@ import (
 	"citygate/scanner/luma"
 )
 
-// This file joins the stages: a look at a frame and its finder patterns in, symbols and their places out.
+// This file joins the stages: a look at a frame and the seeds in it, symbols and their places out.
 
 // Found is a symbol that was read and where it is, in pixels of the look's finest level: clockwise from the symbol's own top left corner.
 type Found struct {
@@ -82,40 +82,30 @@ func known(m *lone.Marks, n int, quiet bool) {
 }
 
 const (
-	maxFinders = 96   // finder patterns of a frame that are tried
-	minStart   = 0.50 // agreement of the finder pattern and the first of the timing patterns
-	minScore   = 0.62 // agreement of all function patterns and the quiet zone
-	looseOff   = 4    // modules of the format information that may disagree before the place is refined
+	minStart = 0.50 // agreement of the finder pattern and the first of the timing patterns
+	minScore = 0.62 // agreement of all function patterns and the quiet zone
+	looseOff = 4    // modules of the format information that may disagree before the place is refined
 )
 
-// Read returns the Micro QR Code symbols whose finder patterns are among the finders of a look. The result is valid until the next call.
-func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
+// Read returns the Micro QR Code symbols among the seeds of a look. The result is valid until the next call.
+func (r *Reader) Read(look *luma.Look, seeds []lone.Seed) []Found {
 	r.locator.Look, r.locator.Work, r.found = look, r.Work, r.found[:0]
-	for i := range finders[:min(len(finders), maxFinders)] {
+	last := -1
+	for i := range seeds {
+		s := &seeds[i]
 		if r.locator.Work < 0 {
 			break
 		}
-		if before := r.locator.Work; r.finder(&finders[i]) {
-			r.locator.Work = before // only what was in vain counts
+		if s.Mirrored || !s.Column || s.Finder == last { // mirrored symbols are told by their modules, as both arms are alike
+			continue
+		}
+		before, p := r.locator.Work, s.Place
+		if r.try(&p) {
+			last, r.locator.Work = s.Finder, before // only what was in vain counts
 		}
 	}
 	r.Work = r.locator.Work
 	return r.found
-}
-
-// finder tries the four turns of a finder pattern.
-func (r *Reader) finder(f *luma.Finder) bool {
-	q, ok := r.locator.Corners(f)
-	if !ok {
-		return false
-	}
-	for k := range q {
-		p, ok := lone.NewPlace(lone.Turned(q, k, false), 7, 7, f.Light)
-		if ok && r.locator.Arm(&p, false) && r.locator.Arm(&p, true) && r.try(&p) {
-			return true
-		}
-	}
-	return false
 }
 
 // try reads the symbol of a turn. Both its arms are there; the size follows from the format information, which is next to the finder pattern.
@@ -123,7 +113,7 @@ func (r *Reader) try(p *lone.Place) bool {
 	if !p.Extend(minSide, minSide) {
 		return false
 	}
-	r.locator.Refine(p, []int{1, 2, 3}, 0.5, func(q *lone.Place) float64 { return r.locator.Agreement(q, &r.start) })
+	r.locator.Refine(p, 1, 0.5, &lone.Measure{Marks: &r.start})
 	if p.Score < minStart {
 		return false
 	}
@@ -144,13 +134,10 @@ func (r *Reader) fit(p lone.Place, n int) bool {
 		return false
 	}
 	middle, swing := r.locator.Swing(&p)
-	marks := &r.marks[n]
-	judge := func(q *lone.Place) float64 {
-		return r.locator.Agreement(q, marks) + 0.5*r.locator.Contrast(q, middle, max(swing, -swing))
-	}
-	r.locator.Refine(&p, []int{1, 2, 3}, 0.8, judge)
-	r.locator.Refine(&p, []int{0, 1, 2, 3}, 0.25, judge)
-	return r.locator.Agreement(&p, marks) >= minScore && r.read(&p, n)
+	by := lone.Measure{Marks: &r.marks[n], Sharp: 0.5, Middle: middle, Swing: swing}
+	r.locator.Refine(&p, 1, 0.8, &by)
+	r.locator.Refine(&p, 0, 0.25, &by)
+	return r.locator.Agreement(&p, by.Marks) >= minScore && r.read(&p, n)
 }
 
 // sharpening is the strengths, in 1/256, with which a sampled symbol is decoded.

@@ -5,7 +5,7 @@ import (
 	"citygate/scanner/luma"
 )
 
-// This file joins the stages: a look at a frame and its finder patterns in, symbols and their places out.
+// This file joins the stages: a look at a frame and the seeds in it, symbols and their places out.
 
 // Found is a symbol that was read and where it is, in pixels of the look's finest level: clockwise from the symbol's own top left corner, or
 // counterclockwise where it is mirrored.
@@ -34,7 +34,6 @@ type Reader struct {
 func NewReader() *Reader { return &Reader{decoder: NewDecoder()} }
 
 const (
-	maxFinders = 96   // finder patterns of a frame that are tried
 	looseOff   = 4    // modules of the format information that may disagree before the place is refined
 	firstWidth = 16   // columns of the first step
 	growth     = 1.4  // of the columns from step to step
@@ -42,34 +41,25 @@ const (
 	minScore   = 0.50 // and of all
 )
 
-// Read returns the rMQR symbols whose finder patterns are among the finders of a look. The result is valid until the next call.
-func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
+// Read returns the rMQR symbols among the seeds of a look. The result is valid until the next call.
+func (r *Reader) Read(look *luma.Look, seeds []lone.Seed) []Found {
 	r.locator.Look, r.locator.Work, r.found = look, r.Work, r.found[:0]
-	for i := range finders[:min(len(finders), maxFinders)] {
+	last := -1
+	for i := range seeds {
+		s := &seeds[i]
 		if r.locator.Work < 0 {
 			break
 		}
-		if before := r.locator.Work; r.finder(&finders[i]) {
-			r.locator.Work = before // only what was in vain counts
+		if s.Finder == last {
+			continue
+		}
+		before, p := r.locator.Work, s.Place
+		if r.try(&p, s.Mirrored) {
+			last, r.locator.Work = s.Finder, before // only what was in vain counts
 		}
 	}
 	r.Work = r.locator.Work
 	return r.found
-}
-
-// finder tries the four turns of a finder pattern, upright and mirrored.
-func (r *Reader) finder(f *luma.Finder) bool {
-	q, ok := r.locator.Corners(f)
-	if !ok {
-		return false
-	}
-	for k := range 8 {
-		p, ok := lone.NewPlace(lone.Turned(q, k%4, k >= 4), 7, 7, f.Light)
-		if ok && r.locator.Arm(&p, false) && r.try(&p, k >= 4) {
-			return true
-		}
-	}
-	return false
 }
 
 // try reads the symbol of a turn. The size follows from the format information, which is next to the finder pattern.
@@ -92,13 +82,13 @@ func (r *Reader) try(p *lone.Place, mirrored bool) bool {
 // grow extends a place over the symbol in steps, each so small that the known modules within it are off by less than one.
 func (r *Reader) grow(p *lone.Place) bool {
 	s := r.layout.size
-	judge := func(q *lone.Place) float64 { return r.locator.Agreement(q, &r.marks) }
+	by := lone.Measure{Marks: &r.marks}
 	for w := firstWidth; ; w = min(int(float64(w)*growth), s.w) {
 		if !p.Extend(float64(w), float64(s.h)) {
 			return false
 		}
 		r.known(w)
-		r.locator.Refine(p, []int{1, 2, 3}, 0.5, judge)
+		r.locator.Refine(p, 1, 0.5, &by)
 		if p.Score < minStep || r.locator.Work < 0 {
 			return false
 		}
@@ -106,7 +96,7 @@ func (r *Reader) grow(p *lone.Place) bool {
 			break
 		}
 	}
-	r.locator.Refine(p, []int{0, 1, 2, 3}, 0.25, judge)
+	r.locator.Refine(p, 0, 0.25, &by)
 	return p.Score >= minScore
 }
 
