@@ -44,7 +44,9 @@ const (
 // long outline comes in parts. The pieces are valid during the call.
 func (o *Outlines) Each(l *Level, visit func([]Piece)) {
 	o.paint(l)
+	contrast := max(minHitContrast*2, l.Thresholds.Floor*3/4)
 	for y := outlineStep / 2; y < l.H && o.Work > 0; y += outlineStep {
+		pixels := l.Row(y)
 		row := o.dark[(y+1)*o.stride:][:o.stride]
 		for b := range row {
 			last := uint64(0)
@@ -53,6 +55,10 @@ func (o *Outlines) Each(l *Level, visit func([]Piece)) {
 			}
 			for starts := row[b] &^ (row[b]<<1 | last); starts != 0; starts &= starts - 1 {
 				x, k := b*64+bits.TrailingZeros64(starts), (y+1)*o.stride+b
+				// Bit x is pixel x-1. Across the start the picture has to change by more than noise does.
+				if light, dark := pixels[max(x-3, 0)], pixels[min(x, l.W-1)]; int(light)-int(dark) < contrast {
+					continue
+				}
 				if o.seen[k]&(starts&-starts) == 0 && o.follow(int32(x), int32(y+1)) {
 					visit(o.straighten())
 				}

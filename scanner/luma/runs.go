@@ -33,6 +33,7 @@ func (l *Level) scanRows(step int, bullseyes bool) {
 func (l *Level) scanRow(row, t []byte, y int, bullseyes bool) {
 	var p0, p1, p2, p3, p4, p5 int
 	var last uint64
+	contrast := max(minHitContrast, l.Thresholds.Floor*3/8)
 	for b := 0; b*Block < len(row); b += 8 {
 		words := binary.LittleEndian.Uint64(t[b:])
 		if words == 0 && last == 0 {
@@ -46,12 +47,12 @@ func (l *Level) scanRow(row, t []byte, y int, bullseyes bool) {
 			p0, p1, p2, p3, p4, p5 = p1, p2, p3, p4, p5, b*Block+k
 			c, total := p3-p2, p5-p0
 			if c*64 < total*17 || c*64 > total*40 {
-				if bullseyes && equalRuns(p1-p0, p2-p1, c, p4-p3, p5-p4) && p0 > 0 {
+				if bullseyes && equalRuns(p1-p0, p2-p1, c, p4-p3, p5-p4) && p0 > 0 && distinct(row, p0+p1, p1+p2, p2+p3, p3+p4, p4+p5, contrast) {
 					l.hit(p2, p3, y, total, m>>k&1 == 1, true)
 				}
 				continue
 			}
-			if p0 > 0 && finderRuns(p1-p0, p2-p1, c, p4-p3, p5-p4) {
+			if p0 > 0 && finderRuns(p1-p0, p2-p1, c, p4-p3, p5-p4) && distinct(row, p0+p1, p1+p2, p2+p3, p3+p4, p4+p5, contrast) {
 				l.hit(p2, p3, y, total, m>>k&1 == 1, false)
 			}
 		}
@@ -99,6 +100,20 @@ func equalRuns(a, b, c, d, e int) bool {
 	v := total/3 + 4
 	return total >= 6 && abs(5*a-total) < v && abs(5*b-total) < v && abs(5*c-total) < v && abs(5*d-total) < v && abs(5*e-total) < v
 }
+
+// distinct reports whether the middles of five runs, given as sums of their ends, differ by at least contrast: changes of noise about a threshold do not.
+func distinct(row []byte, a, b, c, d, e, contrast int) bool {
+	if e>>1 >= len(row) {
+		return false
+	}
+	v0, v1, v2, v3, v4 := row[a>>1], row[b>>1], row[c>>1], row[d>>1], row[e>>1]
+	outerMin, outerMax := int(min(v0, v2, v4)), int(max(v0, v2, v4))
+	ringMin, ringMax := int(min(v1, v3)), int(max(v1, v3))
+	return ringMin-outerMax >= contrast || outerMin-ringMax >= contrast
+}
+
+// minHitContrast is the least difference between the runs of a hit, in gray levels.
+const minHitContrast = 6
 
 func abs(x int) int {
 	if x < 0 {

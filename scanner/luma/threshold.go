@@ -13,8 +13,9 @@ const (
 	minContrast   = 14   // least difference of dark and light in a block, in gray levels, to count at all
 	maxNoiseFloor = 96   // however noisy, a block with more contrast than this counts
 	boxRadius     = 2    // thresholds are averaged over (2*boxRadius+1)^2 blocks
-	minBlocks     = 2    // of which this many must have contrast
+	minBlocks     = 3    // of which this many must have contrast
 	smallPicture  = 2500 // blocks
+	surelyNoise   = 12   // contrast of the quieter blocks that is not that of a pattern
 )
 
 // Thresholds holds the thresholds of one picture. A pixel is dark if it is below the threshold of its block; where a block has none its
@@ -23,6 +24,7 @@ type Thresholds struct {
 	T        []byte // rows of Stride blocks; a multiple of 8, so that a word of blocks can be read; unused ones are 0
 	Stride   int
 	W, H     int // blocks
+	Floor    int // contrast up to which a block counted as flat
 	mid      []byte
 	contrast []byte
 	column   []uint32
@@ -95,22 +97,24 @@ func (t *Thresholds) quantile(num, den int) int {
 	return 255
 }
 
-// noise returns the contrast up to which a block counts as flat. Halving a picture halves the range of noise and leaves that of a pattern, so
-// the difference of this picture and the next smaller one tells the two apart. A small picture may be all pattern, and as fine as noise.
+// noise returns the contrast up to which a block counts as flat: twice that of the quieter blocks. Where these have much contrast, that may be a pattern that
+// fills the picture: halving a picture halves the range of noise and leaves that of a pattern, so the difference of this picture and the next smaller one tells
+// the two apart. A small picture may be all pattern, and as fine as noise.
 func (t *Thresholds) noise(smaller *Thresholds) int {
 	low, spread := t.quantile(1, 5), 0
 	if smaller != nil {
 		spread = max(0, 2*(low-smaller.quantile(1, 5)))
 	}
-	floor := min(2*min(low, spread), maxNoiseFloor)
+	floor := min(2*max(min(low, surelyNoise), min(low, spread)), maxNoiseFloor)
 	if t.W*t.H < smallPicture {
-		floor = min(floor, t.quantile(9, 10)*5/8)
+		floor = min(2*min(low, spread), t.quantile(9, 10)*5/8)
 	}
 	return max(minContrast, floor)
 }
 
 // settle computes the thresholds from the blocks with more contrast than floor: the mean of their middles over a box of blocks, by running sums.
 func (t *Thresholds) settle(floor int) {
+	t.Floor = floor
 	const one = 1 << 16 // a block counts one above the sum of up to 25 middles
 	column := t.column[:t.Stride]
 	clear(column)
