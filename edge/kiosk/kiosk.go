@@ -9,7 +9,7 @@
 // A page that hears nothing for 4.5 s says "out of service" by itself, so the beat is held back when the pipeline is
 // stuck, even though this package's own goroutines still run. A client that comes back with Last-Event-ID gets the
 // answers that it missed (at most [Replay], of this start of the daemon), each with its age, so that a page does not
-// show what is over and a journal misses nothing.
+// show what is over and a journal misses nothing; a new client gets the answer whose hold is not over yet.
 //
 // Privacy: an answer carries an identifier only of a public asset and only when the caller put it there, and the
 // last characters of a personal code only until its hold is over.

@@ -47,7 +47,7 @@ func newHub(now func() time.Time) *hub {
 }
 
 // subscribe returns a channel with everything from now on, preceded by what the client with this Last-Event-ID has
-// missed (nothing when it is empty) and by the state now.
+// missed and by the state now.
 func (h *hub) subscribe(lastID string) chan message {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -64,9 +64,14 @@ func (h *hub) subscribe(lastID string) chan message {
 	return c
 }
 
-// missed lists the kept answers after the one named by id. An id of another start of the daemon has missed them all.
+// missed lists the kept answers after the one named by id. An id of another start of the daemon has missed them all. A
+// client that is new gets the answer that stands on the screen now, so that a page loaded anew goes on with it.
 func (h *hub) missed(id string) []Answer {
 	if id == "" {
+		n := len(h.answers)
+		if n > 0 && h.now().Sub(h.answers[n-1].At) < h.answers[n-1].Hold() {
+			return h.answers[n-1:]
+		}
 		return nil
 	}
 	for i, a := range h.answers {
