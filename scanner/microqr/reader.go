@@ -1,6 +1,7 @@
 package microqr
 
 import (
+	"citygate/scanner/fuse"
 	"citygate/scanner/lone"
 	"citygate/scanner/luma"
 )
@@ -18,6 +19,8 @@ type Found struct {
 type Reader struct {
 	// Work is how many pixels may still be sampled; it goes down, and below zero nothing more is tried.
 	Work int
+	// Missed keeps the symbols of the last look that were located but not decoded, if it is told to.
+	Missed fuse.Missed
 
 	locator lone.Locator
 	marks   [maxSide + 1]lone.Marks // by side
@@ -90,6 +93,7 @@ const (
 // Read returns the Micro QR Code symbols among the seeds of a look. The result is valid until the next call.
 func (r *Reader) Read(look *luma.Look, seeds []lone.Seed) []Found {
 	r.locator.Look, r.locator.Work, r.found = look, r.Work, r.found[:0]
+	r.Missed.Reset()
 	last := -1
 	for i := range seeds {
 		s := &seeds[i]
@@ -157,6 +161,9 @@ func (r *Reader) read(p *lone.Place, n int) bool {
 			r.found = append(r.found, f)
 			return true
 		}
+	}
+	if r.Missed.Keep {
+		r.Missed.Add(fuse.Sample{W: n, H: n, Soft: r.grid.Judge(sharpening[0], p.Light), Light: p.Light, Corners: p.Corners, Score: p.Score})
 	}
 	return false
 }

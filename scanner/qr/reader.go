@@ -1,6 +1,9 @@
 package qr
 
-import "citygate/scanner/luma"
+import (
+	"citygate/scanner/fuse"
+	"citygate/scanner/luma"
+)
 
 // This file joins the stages: a look at a frame in, symbols and their places out.
 
@@ -26,6 +29,8 @@ const (
 type Reader struct {
 	// Work is how many pixels may still be sampled; it goes down, and below zero nothing more is tried.
 	Work int
+	// Missed keeps the symbols of the last look that were located but not decoded, if it is told to.
+	Missed fuse.Missed
 
 	look    *luma.Look
 	finders []luma.Finder
@@ -47,6 +52,7 @@ const maxPerFinder = 12 // triples tried with one finder as the top left before 
 // Read returns the QR Code symbols among the finders of a look. The result is valid until the next call.
 func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
 	r.look, r.finders, r.found = look, finders, r.found[:0]
+	r.Missed.Reset()
 	if len(finders) < 3 {
 		return r.found
 	}

@@ -92,6 +92,7 @@ func (r *Reader) read(p *place, light bool) (Found, bool) {
 			return r.result(p, s, light), true
 		}
 	}
+	r.miss(p, light)
 	return Found{}, false
 }
 

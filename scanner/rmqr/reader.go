@@ -1,6 +1,7 @@
 package rmqr
 
 import (
+	"citygate/scanner/fuse"
 	"citygate/scanner/lone"
 	"citygate/scanner/luma"
 )
@@ -20,6 +21,8 @@ type Found struct {
 type Reader struct {
 	// Work is how many pixels may still be sampled; it goes down, and below zero nothing more is tried.
 	Work int
+	// Missed keeps the symbols of the last look that were located but not decoded, if it is told to.
+	Missed fuse.Missed
 
 	locator lone.Locator
 	layout  layout
@@ -44,6 +47,7 @@ const (
 // Read returns the rMQR symbols among the seeds of a look. The result is valid until the next call.
 func (r *Reader) Read(look *luma.Look, seeds []lone.Seed) []Found {
 	r.locator.Look, r.locator.Work, r.found = look, r.Work, r.found[:0]
+	r.Missed.Reset()
 	last := -1
 	for i := range seeds {
 		s := &seeds[i]
@@ -166,6 +170,10 @@ func (r *Reader) read(p *lone.Place, mirrored bool) bool {
 				return true
 			}
 		}
+	}
+	if r.Missed.Keep {
+		soft := r.grid.Judge(attempts[0].alpha, p.Light)
+		r.Missed.Add(fuse.Sample{W: s.w, H: s.h, Soft: soft, Light: p.Light, Corners: p.Corners, Score: p.Score})
 	}
 	return false
 }

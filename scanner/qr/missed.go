@@ -1,0 +1,23 @@
+package qr
+
+import (
+	"citygate/scanner/fuse"
+	"citygate/scanner/luma"
+)
+
+// This file keeps the symbols that were located but not decoded, for a tracker that has more frames of them.
+
+const missedSharpening = 30 // in 1/256
+
+// miss keeps the place whose gray is in the grid, if that is wanted.
+func (r *Reader) miss(p *place, light bool) {
+	if !r.Missed.Keep {
+		return
+	}
+	n := side(p.version)
+	s := fuse.Sample{W: n, H: n, Soft: r.grid.Judge(missedSharpening, light), Light: light, Score: p.score}
+	for i, c := range luma.Rect(0, 0, float64(n), float64(n)) {
+		s.Corners[i] = p.h.At(c)
+	}
+	r.Missed.Add(s)
+}
