@@ -4,23 +4,73 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
+	stdlog "log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
+
+	"citygate/trust/registry/web"
 )
 
 var screens = flag.String("screens", "", "folder to write pictures of the pages to")
 
-// browser starts one headless Chromium that takes the world's server for every host, or skips the test.
-func browser(t *testing.T, w *world) context.Context {
+// stage is one browser, and one host for it that serves the pages before the mirror of one world after the other.
+type stage struct {
+	ctx   context.Context
+	world atomic.Pointer[world]
+}
+
+// ServeHTTP is everything that the pages do not serve themselves.
+func (s *stage) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if name, ok := strings.CutPrefix(r.URL.Path, "/test/"); ok {
+		rw.Header().Set("Content-Security-Policy", web.Policy)
+		http.ServeFile(rw, r, "testdata/"+name)
+		return
+	}
+	s.world.Load().mirror(rw, r)
+}
+
+// TestInChromium runs every test that needs a browser in the same one: starting it takes longer than most of them.
+func TestInChromium(t *testing.T) {
+	s := &stage{}
+	pages, err := web.New(web.Options{}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(pages)
+	server.Config.ErrorLog = stdlog.New(io.Discard, "", 0) // the browser tries http first
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	s.ctx = browser(t, server.Listener.Addr().String())
+	t.Run("phone says what the gateway says", s.testPhone)
+	t.Run("shared cases", s.testShared)
+	t.Run("hostile mirrors", s.testHostile)
+	t.Run("rotation", s.testRotation)
+	t.Run("history", s.testHistory)
+	t.Run("holder", s.testHolder)
+}
+
+// set makes a world the one that is served.
+func (s *stage) set(w *world) *world {
+	s.world.Store(w)
+	return w
+}
+
+// browser starts one headless Chromium that takes one server for every host, or skips the test.
+func browser(t *testing.T, server string) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -32,7 +82,7 @@ func browser(t *testing.T, w *world) context.Context {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // a browser that is still ending may write there
 	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
-		chromedp.Flag("host-resolver-rules", "MAP * "+w.server.Listener.Addr().String()), chromedp.Flag("ignore-certificate-errors", true))
+		chromedp.Flag("host-resolver-rules", "MAP * "+server), chromedp.Flag("ignore-certificate-errors", true))
 	for _, f := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"} {
 		flags = append(flags, chromedp.Flag(f, true))
 	}
@@ -50,7 +100,12 @@ func browser(t *testing.T, w *world) context.Context {
 func tab(t *testing.T, ctx context.Context, lang string) context.Context {
 	t.Helper()
 	c, cancel := chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(c); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	})
 	chromedp.ListenTarget(c, func(ev any) {
 		switch ev := ev.(type) {
 		case *runtime.EventExceptionThrown:
@@ -61,7 +116,7 @@ func tab(t *testing.T, ctx context.Context, lang string) context.Context {
 			}
 		}
 	})
-	err := chromedp.Run(c, log.Enable(), chromedp.EmulateViewport(390, 844), emulation.SetLocaleOverride().WithLocale(lang),
+	err := chromedp.Run(c, log.Enable(), storage.ClearDataForOrigin("https://id.sjz.example", "all"), chromedp.EmulateViewport(390, 844), emulation.SetLocaleOverride().WithLocale(lang),
 		emulation.SetUserAgentOverride("citygate test").WithAcceptLanguage(lang),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}))
 	if err != nil {

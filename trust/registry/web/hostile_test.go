@@ -12,13 +12,11 @@ import (
 	"citygate/trust/ledger/ledgertest"
 )
 
-// TestHostileMirrors shows one good code through mirrors that lie, fail, or show what is old: the answer is never "valid", and never
+// testHostile shows one good code through mirrors that lie, fail, or show what is old: the answer is never "valid", and never
 // that the code is bad.
-func TestHostileMirrors(t *testing.T) {
-	w := newWorld(t)
-	w.serve()
-	ctx := browser(t, w)
-	phone := tab(t, ctx, "en")
+func (s *stage) testHostile(t *testing.T) {
+	w := s.set(newWorld(t))
+	phone := tab(t, s.ctx, "en")
 	good, building := address(w.text(w.code("lamp", "sjz"))), address(w.text(w.code("building", "sjz")))
 	small := w.sjz.Records.CheckpointOf(700, w.Time, ledgertest.Witnesses()...)
 	few := w.sjz.Records.CheckpointOf(w.sjz.Records.Size(), w.Time, ledgertest.Witnesses()[0])
@@ -89,9 +87,9 @@ func TestHostileMirrors(t *testing.T) {
 	}
 }
 
-// TestRotation starts a page from a root policy that has ended.
-func TestRotation(t *testing.T) {
-	w := newWorld(t)
+// testRotation starts a page from a root policy that has ended.
+func (s *stage) testRotation(t *testing.T) {
+	w := s.set(newWorld(t))
 	next := w.Root
 	next.DirectoryKeys = []string{ledgertest.VKey("institute-d.example"), ledgertest.VKey("institute-e.example")}
 	next.Directory.Witnesses = []string{ledgertest.VKey("witness-x.example"), ledgertest.VKey("witness-y.example")}
@@ -99,8 +97,7 @@ func TestRotation(t *testing.T) {
 		append(ledgertest.Institutes()[:2:2], "institute-d.example", "institute-e.example")...)
 	w.source.AddRotation(w.Directory.Checkpoint(w.Time))
 	w.Directory.Witnesses = []string{"witness-x.example", "witness-y.example"}
-	w.serve()
-	phone := tab(t, browser(t, w), "en")
+	phone := tab(t, s.ctx, "en")
 	text := address(w.text(w.code("lamp", "sjz")))
 	if got := visit(t, phone, text); got != "valid" {
 		t.Errorf("from the old policy: %s", got)
@@ -111,11 +108,10 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestPersonalCodeLeavesTheHistory: a code that was checked on somebody else's phone does not stay there.
-func TestPersonalCodeLeavesTheHistory(t *testing.T) {
-	w := newWorld(t)
-	w.serve()
-	phone := tab(t, browser(t, w), "en")
+// testHistory: a code that was checked on somebody else's phone does not stay there.
+func (s *stage) testHistory(t *testing.T) {
+	w := s.set(newWorld(t))
+	phone := tab(t, s.ctx, "en")
 	var href string
 	for text, want := range map[string]bool{w.presented(w.code("permit", "sjz"), time.Now()): false, w.text(w.code("lamp", "sjz")): true} {
 		if got := visit(t, phone, address(text)); got != "valid" {

@@ -82,12 +82,10 @@ func cases(w *world) []struct {
 	}
 }
 
-func TestPhoneSaysWhatTheGatewaySays(t *testing.T) {
-	w := newWorld(t)
-	w.serve()
-	ctx := browser(t, w)
+func (s *stage) testPhone(t *testing.T) {
+	w := s.set(newWorld(t))
 	for _, lang := range []string{"zh-CN", "en"} {
-		phone := tab(t, ctx, lang)
+		phone := tab(t, s.ctx, lang)
 		seen := map[trust.Reason]int{}
 		visit(t, phone, "https://id.sjz.example/")
 		for _, c := range cases(w) {
@@ -128,7 +126,7 @@ func looks(t *testing.T, phone context.Context, name string) {
 	picture(t, phone, name)
 }
 
-func TestSharedCases(t *testing.T) {
+func (s *stage) testShared(t *testing.T) {
 	raw, err := os.ReadFile("../../testdata/verdicts.json")
 	if err != nil {
 		t.Fatal(err)
@@ -143,9 +141,8 @@ func TestSharedCases(t *testing.T) {
 	if err := json.Unmarshal(raw, &table); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t)
-	w.serve()
-	page := tab(t, browser(t, w), "en")
+	s.set(newWorld(t))
+	page := tab(t, s.ctx, "en")
 	var got []struct {
 		Name   string
 		Reason trust.Reason

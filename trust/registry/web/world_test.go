@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -18,7 +17,6 @@ import (
 	"citygate/trust/code"
 	"citygate/trust/ledger"
 	"citygate/trust/ledger/ledgertest"
-	"citygate/trust/registry/web"
 )
 
 const host = "ID.SJZ.EXAMPLE"
@@ -34,7 +32,6 @@ type world struct {
 	source  *ledgertest.Source
 	root    []byte
 	stopped atomic.Bool // the mirror answers 503
-	server  *httptest.Server
 }
 
 var holderKey = ledgertest.Key("holder")
@@ -158,25 +155,10 @@ func (w *world) gateway(text string) trust.Reason {
 	return trust.Check(text, w.View(), trust.DefaultPolicy(), trust.Moment{Now: time.Now(), Synced: true, Place: place}).Reason
 }
 
-// serve starts the host with pages, mirror, and the files of the tests.
-func (w *world) serve() {
-	pages, err := web.New(web.Options{}, http.HandlerFunc(w.mirror))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.server = httptest.NewTLSServer(pages)
-	w.t.Cleanup(w.server.Close)
-}
-
 // mirror serves the nation's logs.
 func (w *world) mirror(rw http.ResponseWriter, r *http.Request) {
 	if w.stopped.Load() {
 		http.Error(rw, "down", http.StatusServiceUnavailable)
-		return
-	}
-	if strings.HasPrefix(r.URL.Path, "/test/") {
-		rw.Header().Set("Content-Security-Policy", web.Policy)
-		http.ServeFile(rw, r, "testdata/"+strings.TrimPrefix(r.URL.Path, "/test/"))
 		return
 	}
 	b, err := w.read(r.Context(), strings.TrimPrefix(r.URL.Path, "/"))

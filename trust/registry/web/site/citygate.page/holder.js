@@ -7,7 +7,7 @@ import {View, usableRoot} from './ledger.js';
 import {fetchPublished} from './published.js';
 import {encode, outline} from './qr.js';
 import {leafHash, nodeHash, tileWidth} from './tree.js';
-import {keepLanguage, kinds, pick, preferred, say} from './words.js';
+import {keepLanguage, kinds, lines, pick, preferred, say} from './words.js';
 
 const $ = id => document.getElementById(id);
 const renewal = 5000; // ms; gateways take a presentation for 15 s
@@ -144,7 +144,7 @@ function draw() {
   document.title = say('holder', lang);
   const texts = {title: 'holder', show: 'show', renews: 'renews', none: 'none', 'step-key': 'step-key', 'step-code': 'step-code', copy: 'copy',
     keep: 'keep', 'no-key': 'no-key', privacy: 'holder-privacy', remove: sure ? 'remove-sure' : 'remove'};
-  for (const [id, word] of Object.entries(texts)) $(id).textContent = say(word, lang);
+  for (const [id, word] of Object.entries(texts)) $(id).replaceChildren(...lines(say(word, lang), lang));
   $('address').textContent = location.hostname;
   $('key').textContent = keys ? hex(keys.public) : '';
   $('unsealed').textContent = code && !code.code.sealed ? say('unsealed', lang) : '';

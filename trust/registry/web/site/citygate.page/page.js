@@ -4,7 +4,7 @@ import {parseText} from './code.js';
 import {View, usableRoot} from './ledger.js';
 import {fetchPublished} from './published.js';
 import {check, classOf, policyFor} from './verdict.js';
-import {keepLanguage, kinds, nameOf, objects, other, pick, preferred, reasons, say, sentenceOf, states} from './words.js';
+import {keepLanguage, kinds, lines, nameOf, objects, other, pick, preferred, reasons, say, sentenceOf, states} from './words.js';
 
 const $ = id => document.getElementById(id);
 const help = document.querySelector('meta[name=citygate-help]').content;
@@ -93,7 +93,7 @@ function draw() {
   $('head').dataset.length = lang === 'en' ? 'en' : words[0].length <= 3 ? 'short' : words[0].length <= 5 ? 'middle' : 'long';
   $('alt').textContent = pick(words, other(lang));
   $('alt').lang = other(lang);
-  $('todo').replaceChildren(...lines(sentenceOf(words, lang, help)));
+  $('todo').replaceChildren(...lines(sentenceOf(words, lang, help), lang));
   // An office's name stands above an answer only if the office said something: a forged code does not borrow it.
   const spoken = verdict?.office && (cls === 'accepted' || verdict.signatureGood);
   $('city').textContent = spoken ? nameOf(verdict.office.names, lang) : say('title', lang);
@@ -106,9 +106,6 @@ function draw() {
   $('zh').setAttribute('aria-pressed', lang === 'zh-CN');
   $('en').setAttribute('aria-pressed', lang === 'en');
 }
-
-// Chinese lines break at punctuation.
-const lines = s => s.split(lang === 'en' ? /$^/ : /(?<=[，；：])/).map(part => element('span', part));
 
 function element(name, text) {
   const e = document.createElement(name);

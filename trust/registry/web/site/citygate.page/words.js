@@ -16,7 +16,7 @@ export const reasons = {
   'stale-presentation': ['码已超时', 'Code timed out', '此码仅几秒有效，请出示者刷新后直接扫描其屏幕。', 'It lasts only seconds: ask its holder to refresh it, and scan it live.'],
   'elsewhere': ['不适用于此处', 'Not valid here', '请到此码注明的地点使用。', 'Please use it at the place named on the code.'],
   'stale-trust': ['暂时无法核验', 'Cannot check now', '没有取到可信的账本数据，请检查网络，稍后再试。', 'The city ledger could not be read: check your connection and try again.'],
-  'clock-untrusted': ['暂时无法核验', 'Cannot check now', '手机时间不准，请校准后再试。', 'This phone’s clock is wrong: set it and try again.'],
+  'clock-untrusted': ['暂时无法核验', 'Cannot check now', '手机时间不准，请校准后再试。', 'The clock of this phone is wrong: set it and try again.'],
   'malformed': ['码内容不完整', 'Code is damaged', '请重新扫描；铭牌破损请拨打 {help} 反映。', 'Scan it again; if a plate is damaged, call {help}.'],
   'unsupported': ['本机需要更新', 'Phone needs update', '此浏览器还不能核验这类码，请更新，或使用附近的终端。', 'This browser cannot check this kind of code: update it, or use a kiosk nearby.'],
   'foreign': ['不是城市码', 'Not a city code', '此网址不是城市码的内容，请重新扫描二维码。', 'This address is not that of a city code: scan the code again.'],
@@ -44,17 +44,17 @@ const ui = {
   'ending': ['尾号 ', 'ending '],
   'object': ['编号', 'Number'],
   'holder': ['我的城市码', 'My city code'],
-  'show': ['请对准终端镜头', 'Hold it to the kiosk’s lens'],
-  'renews': ['每 5 秒更新，请勿截图。', 'Renewed every 5 seconds; a screenshot does not work.'],
+  'show': ['请对准终端镜头', 'Show it to the kiosk'],
+  'renews': ['每 5 秒更新，请勿截图。', 'New every 5 seconds: no screenshots.'],
   'none': ['本机还没有城市码', 'No city code on this phone yet'],
   'step-key': ['把下面的公钥交给发码单位。私钥只保存在本机，无法导出。', 'Give this public key to the office that issues your code. Its private half stays on this phone and cannot be copied out.'],
   'step-code': ['收到后，把码的文字粘贴在这里：', 'When your code has come, paste its text here:'],
   'copy': ['复制公钥', 'Copy the key'],
   'copied': ['已复制', 'Copied'],
   'keep': ['保存', 'Keep it'],
-  'remove': ['移除此码', 'Remove this code'],
+  'remove': ['移除此码', 'Remove it'],
   'remove-sure': ['再按一次移除', 'Press again to remove'],
-  'wrong': ['这不是发给本机公钥的码。', 'This is no code for this phone’s key.'],
+  'wrong': ['这不是发给本机公钥的码。', 'This is no code for the key of this phone.'],
   'no-key': ['此浏览器不能保存密钥，请更新，或不要使用无痕模式。', 'This browser cannot keep a key: update it, or leave private browsing.'],
   'unsealed': ['此码还没有封存，有些终端可能要等几分钟才认。', 'This code is not sealed yet: some kiosks take it only in a few minutes.'],
   'holder-privacy': ['私钥只在本机；二维码由本机生成，不经网络。', 'Your key stays on this phone; the code is drawn here, without the network.'],
@@ -70,7 +70,8 @@ export const kinds = [['编号', 'Number'], ['城市设施', 'Street asset'], ['
 
 export const languages = ['zh-CN', 'en'];
 
-const other = lang => lang === 'en' ? 'zh-CN' : 'en';
+// other is the language that stands below in small.
+export const other = lang => lang === 'en' ? 'zh-CN' : 'en';
 const at = lang => lang === 'en' ? 1 : 0;
 
 // say gives a word of the pages.
@@ -81,6 +82,13 @@ export const pick = (pair, lang) => pair[at(lang)];
 
 // sentenceOf gives a sentence with the help number.
 export const sentenceOf = (words, lang, help) => words[2 + at(lang)].replace('{help}', help);
+
+// lines cuts a sentence where it may break: Chinese ones at punctuation.
+export const lines = (s, lang) => s.split(lang === 'en' ? /$^/ : /(?<=[，；：。])/).map(part => {
+  const e = document.createElement('span');
+  e.textContent = part;
+  return e;
+});
 
 // nameOf gives a registry's name in a language, or in the best one there is.
 export function nameOf(names, lang) {
@@ -109,4 +117,3 @@ export function keepLanguage(lang) {
   }
 }
 
-export {other};
