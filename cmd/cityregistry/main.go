@@ -68,6 +68,7 @@ type commands struct {
 	Resolve resolveCmd `cmd:"" help:"Look up an identifier at mirrors, and check what they answer."`
 
 	Serve   serveCmd   `cmd:"" help:"Serve published logs over HTTP, and answer for the names in them."`
+	Pages   pagesCmd   `cmd:"" help:"Write the pages for phones, for a host that serves files."`
 	Keygen  keygenCmd  `cmd:"" help:"Make a witness's or a holder's key. Prints the public half."`
 	Present presentCmd `cmd:"" help:"Show a code as its holder, valid for seconds."`
 	Witness witnessCmd `cmd:"" help:"Cosign the checkpoints of logs that only grow (C2SP tlog-witness)."`

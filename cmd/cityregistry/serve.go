@@ -12,6 +12,7 @@ import (
 
 	"citygate/trust/registry"
 	"citygate/trust/registry/mirrored"
+	"citygate/trust/registry/web"
 	"citygate/trust/registry/witness"
 )
 
@@ -29,6 +30,7 @@ const (
 type serveCmd struct {
 	Dir    []string `required:"" type:"path" help:"A registry's folder. Repeat to serve several."`
 	Listen string   `required:"" help:"Address, such as localhost:8080."`
+	pages
 }
 
 // Run serves until it is told to stop.
@@ -43,7 +45,11 @@ func (c *serveCmd) Run(o *office) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", registry.NewHandler(c.Dir...))
 	mux.Handle("/resolve/", mirrored.NewResolver(c.Dir...))
-	return o.listen(c.Listen, mux)
+	site, err := web.New(c.pages.options(), mux)
+	if err != nil {
+		return usageError{err}
+	}
+	return o.listen(c.Listen, site)
 }
 
 type witnessCmd struct {
