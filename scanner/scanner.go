@@ -116,13 +116,13 @@ func (s *Scanner) scanAt(m luma.Image, zoom int) {
 		s.scanFinders()
 	}
 	if s.matrix != nil {
-		s.matrix.Work = s.work / 3
+		s.matrix.Work = s.work / 6
 		for _, f := range s.matrix.Read(&s.look) {
 			s.add(Symbol{Format: DataMatrix, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
 		}
 	}
 	if s.aztec != nil {
-		s.aztec.Work = s.work / 3
+		s.aztec.Work = s.work / 6
 		for _, f := range s.aztec.Read(&s.look) {
 			s.add(Symbol{Format: Aztec, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
 		}
@@ -140,7 +140,7 @@ func (s *Scanner) scanFinders() {
 }
 
 func (s *Scanner) scanQR() {
-	s.qr.Work = s.work / 2
+	s.qr.Work = s.work / 3
 	for _, f := range s.qr.Read(&s.look, s.finders.Found) {
 		s.add(Symbol{Format: QR, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
 	}

@@ -102,6 +102,7 @@ func (r *Reader) agreement(p *place, light bool) float64 {
 const (
 	shortlist = 4    // sizes that are refined
 	minScore  = 0.35 // before refinement
+	fairScore = 0.50 // after the far corner was refined
 	goodScore = 0.60 // after it
 	sureScore = 0.90 // so that no other size is tried
 )
@@ -127,7 +128,7 @@ func (r *Reader) fit(q luma.Quad, light bool) (best place, ok bool) {
 			continue
 		}
 		p.score = r.agreement(&p, light)
-		if counted(cols, s.cols) && counted(rows, s.rows) {
+		if p.score > 0.2 && counted(cols, s.cols) && counted(rows, s.rows) {
 			p.score++ // refined in any case, first
 		}
 		for k := range list {
@@ -142,7 +143,10 @@ func (r *Reader) fit(q luma.Quad, light bool) (best place, ok bool) {
 			continue
 		}
 		p.score = r.agreement(p, light)
-		r.refine(p, light)
+		if r.refine(p, []int{1}, light); p.score < fairScore {
+			continue
+		}
+		r.refine(p, []int{1, 0, 2, 3}, light)
 		if p.score > best.score {
 			best = *p
 		}
@@ -208,17 +212,20 @@ const minChanges = 5
 // minModule is the least size of a module in pixels.
 const minModule = 1.2
 
-// refine moves the corners, one direction at a time, as long as the sides agree better.
-func (r *Reader) refine(p *place, light bool) {
+// refine moves the given corners, one direction at a time, as long as the sides agree better.
+func (r *Reader) refine(p *place, corners []int, light bool) {
 	m := p.module()
-	step := 1.0
+	step, last := 1.0, 0.1
 	if p.size.rows+p.size.cols > 60 {
 		step = 2 // the same error of the far corner is more modules
 	}
-	for ; step > 0.1; step /= 2 {
+	if len(corners) == 1 {
+		last = 0.4
+	}
+	for ; step > last; step /= 2 {
 		for round := 0; round < 4; round++ {
 			better := false
-			for _, corner := range [...]int{1, 0, 2, 3} {
+			for _, corner := range corners {
 				for _, d := range [...]luma.Point{{X: 1}, {X: -1}, {Y: 1}, {Y: -1}} {
 					q := *p
 					k := step * m

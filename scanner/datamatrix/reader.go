@@ -44,9 +44,8 @@ const maxCorners = 500
 // Read returns the symbols in a look. The result is valid until the next call.
 func (r *Reader) Read(look *luma.Look) []Found {
 	r.look, r.found = look, r.found[:0]
-	r.outlines.Work = r.Work
+	r.outlines.Work = r.Work // apart: outlines are steps through bits, not samples
 	r.find()
-	r.Work = r.outlines.Work
 	slices.SortStableFunc(r.corners, func(a, b corner) int { return cmp.Compare(b.area(), a.area()) })
 	for i := range r.corners {
 		if r.Work < 0 {

@@ -36,6 +36,7 @@ func (p *Piece) Dir() (Point, float64) {
 const (
 	outlineStep = 7    // rows between those on which outlines are started
 	maxOutline  = 8000 // lattice steps after which an outline is cut
+	maxAgain    = 60   // left cracks that are walked again where a cut outline meets itself
 	minWalk     = 13   // lattice steps of a symbol's side
 	straight    = 1.25 // pixels that a straight piece may be off its outline
 )
@@ -105,11 +106,17 @@ func (o *Outlines) follow(x, y int32) bool {
 	startX, startY := x, y+1
 	px, py, dx, dy := startX, startY, int32(0), int32(-1)
 	var wayX, wayY int32 // of the walk at hand: the last steps across and along
-	length, walks := 0, 0
+	length, walks, again := 0, 0, 0
 	for {
 		o.path = append(o.path, lattice{px - 1, py - 1})
 		if dy < 0 { // the crack passed is the left one of the pixel at the right hand
-			o.seen[int(py-1)*o.stride+int(px>>6)] |= 1 << (px & 63)
+			word, bit := int(py-1)*o.stride+int(px>>6), uint64(1)<<(px&63)
+			if o.seen[word]&bit != 0 {
+				if again++; again > maxAgain {
+					break // the rest was walked before, when this outline was cut
+				}
+			}
+			o.seen[word] |= bit
 		}
 		if dx == -wayX && dx != 0 || dy == -wayY && dy != 0 {
 			if length >= minWalk {
