@@ -16,6 +16,7 @@ import (
 	"citygate/fleet/ingest"
 	"citygate/fleet/store"
 	"citygate/fleet/web"
+	"citygate/internal/keyfile"
 	"citygate/sync/wire"
 	"citygate/trust/mirror"
 )
@@ -30,7 +31,7 @@ func (cmd serveCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	key, err := readSeed(c.AckKey)
+	key, err := keyfile.ReadSeed(c.AckKey)
 	if err != nil {
 		return fmt.Errorf("ack_key: %w", err)
 	}

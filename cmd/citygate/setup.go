@@ -3,19 +3,16 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"citygate/edge"
 	"citygate/edge/config"
 	"citygate/edge/policy"
+	"citygate/internal/keyfile"
 	"citygate/scanner/camera"
 	"citygate/sync/outbox"
 	"citygate/sync/wire"
@@ -49,11 +46,11 @@ func loadSetup(file string) (setup, error) {
 	if s.root, err = ledger.ParseRootPolicy(b); err != nil {
 		return s, fmt.Errorf("root_policy %s: %w", s.config.RootPolicy, err)
 	}
-	if s.eventKey, err = readSeed(s.config.EventKey); err != nil {
+	if s.eventKey, err = keyfile.ReadSeed(s.config.EventKey); err != nil {
 		return s, fmt.Errorf("event_key: %w", err)
 	}
 	if len(s.config.Brokers) > 0 {
-		if s.fleetKey, err = readVKey(s.config.FleetKey); err != nil {
+		if s.fleetKey, err = keyfile.ReadVerifier(s.config.FleetKey); err != nil {
 			return s, fmt.Errorf("fleet_key: %w", err)
 		}
 	}
@@ -74,44 +71,6 @@ func readSmall(path string) ([]byte, error) {
 		err = fmt.Errorf("%s: larger than %d bytes", path, maxSmall)
 	}
 	return b, err
-}
-
-// readSeed reads an Ed25519 seed of 64 hex digits from a file that only its owner may read.
-func readSeed(path string) (ed25519.PrivateKey, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if st.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: mode %04o lets others read a private key (chmod 600)", path, st.Mode().Perm())
-	}
-	b, err := readSmall(path)
-	if err != nil {
-		return nil, err
-	}
-	seed, err := hex.DecodeString(strings.TrimSpace(string(b)))
-	if err != nil || len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("%s: not a seed of 64 hex digits", path)
-	}
-	return ed25519.NewKeyFromSeed(seed), nil
-}
-
-// readVKey reads an Ed25519 verifier key in the text form of C2SP signed notes: name+hash+base64(01 || key).
-func readVKey(path string) (ed25519.PublicKey, error) {
-	b, err := readSmall(path)
-	if err != nil {
-		return nil, err
-	}
-	text := strings.TrimSpace(string(b))
-	if _, err := note.NewVerifier(text); err != nil {
-		return nil, fmt.Errorf("%s: not a verifier key (vkey text): %w", path, err)
-	}
-	// A verifier key has three parts, as NewVerifier has checked; the last one may hold plus signs itself.
-	key, err := base64.StdEncoding.DecodeString(strings.SplitN(text, "+", 3)[2])
-	if err != nil || len(key) != 1+ed25519.PublicKeySize || key[0] != 1 {
-		return nil, fmt.Errorf("%s: not an Ed25519 verifier key", path)
-	}
-	return ed25519.PublicKey(key[1:]), nil
 }
 
 func joinFormats(list []string) string { return strings.Join(list, ",") }
