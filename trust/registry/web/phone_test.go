@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"citygate/trust"
@@ -124,7 +125,13 @@ func looks(t *testing.T, phone context.Context, name string) {
 	if bad != "" {
 		t.Errorf("%s: does not fit: %s", name, bad)
 	}
-	picture(t, phone, name)
+	if *screens == "" {
+		return
+	}
+	for _, scheme := range []string{"dark", "light"} {
+		run(t, phone, scheme, emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+		picture(t, phone, name+"-"+scheme)
+	}
 }
 
 func (s *stage) testShared(t *testing.T) {

@@ -56,8 +56,8 @@ const ui = {
   'remove-sure': ['再按一次移除', 'Press again to remove'],
   'wrong': ['这不是发给本机公钥的码。', 'This is no code for the key of this phone.'],
   'no-key': ['此浏览器不能保存密钥，请更新，或不要使用无痕模式。', 'This browser cannot keep a key: update it, or leave private browsing.'],
-  'unsealed': ['此码还没有封存，有些终端可能要等几分钟才认。', 'This code is not sealed yet: some kiosks take it only in a few minutes.'],
-  'holder-privacy': ['私钥只在本机；二维码由本机生成，不经网络。', 'Your key stays on this phone; the code is drawn here, without the network.'],
+  'unsealed': ['此码尚未封存，部分终端需等几分钟。', 'This code is not sealed yet: some kiosks take it only in a few minutes.'],
+  'holder-privacy': ['私钥不出本机，二维码在本机生成。', 'Your key never leaves this phone; the code is drawn here.'],
 };
 
 export const objects = {
