@@ -11,22 +11,11 @@ import (
 	"citygate/scanner/qr"
 )
 
-// Frame is a picture of 8-bit luma, 0 black and 255 white. Row y is Pix[y*Stride : y*Stride+Width].
-type Frame struct {
-	Pix                   []byte
-	Stride, Width, Height int
-}
-
-// valid reports whether Pix holds all rows that the dimensions promise.
-func (f Frame) valid() bool {
-	if f.Width < 1 || f.Height < 1 || f.Width > MaxSide || f.Height > MaxSide || f.Stride < f.Width {
-		return false
-	}
-	return len(f.Pix) >= (f.Height-1)*f.Stride+f.Width
-}
+// Frame is a picture of 8-bit luma. It is the frame that a camera gives.
+type Frame = luma.Frame
 
 // MaxSide is the largest width or height of a frame, in pixels. A larger frame holds no symbols.
-const MaxSide = 1 << 14
+const MaxSide = luma.MaxSide
 
 // Point is a place in a frame in pixels; the top left pixel covers 0..1 in both directions.
 type Point struct{ X, Y float64 }
@@ -95,7 +84,7 @@ func New(o Options) *Scanner {
 // Scan returns the symbols in f. The result is valid until the next call. A frame whose dimensions do not fit its pixels holds none.
 func (s *Scanner) Scan(f Frame) []Symbol {
 	s.found = s.found[:0]
-	if !f.valid() {
+	if !f.Valid() {
 		return nil
 	}
 	m := luma.Image{Pix: f.Pix, Stride: f.Stride, W: f.Width, H: f.Height}

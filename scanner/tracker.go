@@ -67,7 +67,7 @@ func NewTracker(o TrackerOptions) *Tracker {
 // Scan returns the codes in f, which was taken at the given time. The result is valid until the next call. A frame whose dimensions do not fit its pixels is passed over.
 func (t *Tracker) Scan(f Frame, at time.Time) []Sighting {
 	t.seen = t.seen[:0]
-	if !f.valid() {
+	if !f.Valid() {
 		return nil
 	}
 	if !t.last.IsZero() {

@@ -33,7 +33,7 @@ var rules = []importrules.Rule{
 	{From: "sync/uplink", May: []string{"sync/outbox", "sync/wire"}},
 	{From: "sync/outbox", May: []string{"sync/wire"}},
 	{From: "sync/wire"},
-	{From: "scanner/camera", May: []string{"scanner"}},
+	{From: "scanner/camera", May: []string{"scanner/luma"}},
 	{From: "scanner", May: []string{"scanner/*", "scanner/internal/*"}},
 	{From: "scanner/**", May: []string{"scanner/*", "scanner/internal/*"}},
 }

@@ -39,7 +39,7 @@ import (
 	"sync"
 	"time"
 
-	"citygate/scanner"
+	"citygate/scanner/luma"
 )
 
 // Errors that the owner of a camera tells apart. They come wrapped in an error
@@ -81,7 +81,7 @@ type Info struct {
 // Frame is one frame with its number, from 1, and the time when it was taken
 // over from the source. Numbers are missing where frames were.
 type Frame struct {
-	scanner.Frame
+	luma.Frame
 	Seq uint64
 	At  time.Time
 }
@@ -90,7 +90,7 @@ type Frame struct {
 type source interface {
 	// grab waits for the next frame and puts it into f, in f.Pix if that is
 	// large enough. At the end of a file it returns io.EOF.
-	grab(f *scanner.Frame) error
+	grab(f *luma.Frame) error
 	// rewind begins a file again.
 	rewind() error
 	info() Info

@@ -5,7 +5,7 @@ package camera
 import (
 	"time"
 
-	"citygate/scanner"
+	"citygate/scanner/luma"
 )
 
 // Fault is what a camera that still gives frames may suffer from. The zero
@@ -49,7 +49,7 @@ type Look struct {
 
 // Inspect looks at a frame. It allocates nothing, and reads a sixteenth of the
 // pixels.
-func Inspect(f scanner.Frame) Look {
+func Inspect(f luma.Frame) Look {
 	var l Look
 	var sum, dark, white, count, edges, blocks int
 	l.Print = 14695981039346656037 // FNV-1a

@@ -13,7 +13,7 @@ import (
 	"io"
 	"os"
 
-	"citygate/scanner"
+	"citygate/scanner/luma"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/webp"
@@ -80,45 +80,45 @@ func isImage(path string) bool {
 // LoadImage reads a PNG, JPEG, GIF (its first picture), BMP, WebP or PGM file
 // as luma. Transparent parts are white. The format is told by the file's
 // bytes, not by its name.
-func LoadImage(path string) (scanner.Frame, error) {
+func LoadImage(path string) (luma.Frame, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return scanner.Frame{}, err // names the file
+		return luma.Frame{}, err // names the file
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, MaxImageBytes+1))
 	if err != nil {
-		return scanner.Frame{}, err
+		return luma.Frame{}, err
 	}
 	frame, err := DecodeImage(b)
 	if err != nil {
-		return scanner.Frame{}, fmt.Errorf("%s: %w", path, err)
+		return luma.Frame{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return frame, nil
 }
 
 // DecodeImage is LoadImage for bytes.
-func DecodeImage(b []byte) (scanner.Frame, error) {
+func DecodeImage(b []byte) (luma.Frame, error) {
 	if len(b) > MaxImageBytes {
-		return scanner.Frame{}, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxImageBytes)
+		return luma.Frame{}, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxImageBytes)
 	}
 	c, ok := sniff(b)
 	if !ok {
-		return scanner.Frame{}, ErrFormat
+		return luma.Frame{}, ErrFormat
 	}
 	conf, err := c.config(bytes.NewReader(b))
 	if err != nil {
-		return scanner.Frame{}, damaged(c.name, err)
+		return luma.Frame{}, damaged(c.name, err)
 	}
 	if err := fits(conf.Width, conf.Height, MaxImagePixels); err != nil {
-		return scanner.Frame{}, err
+		return luma.Frame{}, err
 	}
 	m, err := c.decode(bytes.NewReader(b))
 	if err != nil {
-		return scanner.Frame{}, damaged(c.name, err)
+		return luma.Frame{}, damaged(c.name, err)
 	}
-	var f scanner.Frame
-	luma(m, &f)
+	var f luma.Frame
+	toLuma(m, &f)
 	return f, nil
 }
 
@@ -135,8 +135,8 @@ func fits(w, h, pixels int) error {
 	if w < 1 || h < 1 {
 		return fmt.Errorf("%w: it has %dx%d pixels", ErrBroken, w, h)
 	}
-	if w > scanner.MaxSide || h > scanner.MaxSide || w*h > pixels {
-		return fmt.Errorf("%w: %dx%d pixels, the limit is %d in all and %d for a side", ErrTooLarge, w, h, pixels, scanner.MaxSide)
+	if w > luma.MaxSide || h > luma.MaxSide || w*h > pixels {
+		return fmt.Errorf("%w: %dx%d pixels, the limit is %d in all and %d for a side", ErrTooLarge, w, h, pixels, luma.MaxSide)
 	}
 	return nil
 }

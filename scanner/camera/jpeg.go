@@ -10,12 +10,12 @@ import (
 	"image/jpeg"
 
 	"citygate/internal/jpegluma"
-	"citygate/scanner"
+	"citygate/scanner/luma"
 )
 
 // decoder decodes the JPEG pictures of one stream to luma.
 type decoder interface {
-	decode(b []byte, f *scanner.Frame) error
+	decode(b []byte, f *luma.Frame) error
 }
 
 // lumaDecoder is the decoder in pure Go. Its zero value is ready.
@@ -23,7 +23,7 @@ type lumaDecoder struct{ luma jpegluma.Decoder }
 
 // decode puts a picture's luma into f. What the quick decoder is not for goes
 // to the whole one.
-func (d *lumaDecoder) decode(b []byte, f *scanner.Frame) error {
+func (d *lumaDecoder) decode(b []byte, f *luma.Frame) error {
 	d.luma.Limit = MaxFramePixels
 	p, err := d.luma.Decode(b, f.Pix)
 	switch {
@@ -37,12 +37,12 @@ func (d *lumaDecoder) decode(b []byte, f *scanner.Frame) error {
 	if err := fits(p.Width, p.Height, MaxFramePixels); err != nil {
 		return err
 	}
-	*f = scanner.Frame{Pix: p.Pix, Stride: p.Stride, Width: p.Width, Height: p.Height}
+	*f = luma.Frame{Pix: p.Pix, Stride: p.Stride, Width: p.Width, Height: p.Height}
 	return nil
 }
 
 // goJPEG decodes a picture to luma with Go's own decoder.
-func goJPEG(b []byte, f *scanner.Frame) error {
+func goJPEG(b []byte, f *luma.Frame) error {
 	b, err := wholeJPEG(b)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func goJPEG(b []byte, f *scanner.Frame) error {
 	if err != nil {
 		return damaged("JPEG", err)
 	}
-	luma(m, f)
+	toLuma(m, f)
 	return nil
 }
 

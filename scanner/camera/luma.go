@@ -6,12 +6,12 @@ import (
 	"image"
 	"image/color"
 
-	"citygate/scanner"
+	"citygate/scanner/luma"
 )
 
 // luma puts a picture into f. The luma plane of a JPEG and a grey picture are
 // taken over without a copy; everything else is weighed as ITU-R BT.601 does.
-func luma(m image.Image, f *scanner.Frame) {
+func toLuma(m image.Image, f *luma.Frame) {
 	b := m.Bounds()
 	f.Width, f.Height = b.Dx(), b.Dy()
 	switch m := m.(type) {
@@ -41,7 +41,7 @@ func luma(m image.Image, f *scanner.Frame) {
 }
 
 // reserve gives f tightly packed rows, in its own memory where that suffices.
-func reserve(f *scanner.Frame, w, h int) {
+func reserve(f *luma.Frame, w, h int) {
 	if cap(f.Pix) < w*h {
 		f.Pix = make([]byte, w*h)
 	}
@@ -50,7 +50,7 @@ func reserve(f *scanner.Frame, w, h int) {
 
 // weigh reads RGBA or NRGBA pixels; the two differ only where a pixel is
 // partly transparent, and there the difference is that of the white below.
-func weigh(f *scanner.Frame, pix []byte, stride int) {
+func weigh(f *luma.Frame, pix []byte, stride int) {
 	for y := range f.Height {
 		row, src := f.Pix[y*f.Stride:][:f.Width], pix[y*stride:]
 		for x := range row {
@@ -64,7 +64,7 @@ func weigh(f *scanner.Frame, pix []byte, stride int) {
 	}
 }
 
-func palette(f *scanner.Frame, m *image.Paletted) {
+func palette(f *luma.Frame, m *image.Paletted) {
 	var level [256]byte
 	for i, c := range m.Palette {
 		if i < len(level) {

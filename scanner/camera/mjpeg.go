@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"citygate/scanner"
+	"citygate/scanner/luma"
 )
 
 // Limits of a stream.
@@ -118,7 +118,7 @@ func (m *mjpeg) close() {
 	m.body.Close()
 }
 
-func (m *mjpeg) grab(f *scanner.Frame) error {
+func (m *mjpeg) grab(f *luma.Frame) error {
 	for {
 		b, err := m.part()
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 	"io/fs"
 	"os"
 
-	"citygate/scanner"
+	"citygate/scanner/luma"
 
 	"gocv.io/x/gocv"
 )
@@ -154,7 +154,7 @@ func (c *capture) close() {
 	c.gray.Close()
 }
 
-func (c *capture) grab(f *scanner.Frame) error {
+func (c *capture) grab(f *luma.Frame) error {
 	for {
 		if !c.vc.Read(&c.mat) || c.mat.Empty() {
 			if c.from.live {
@@ -174,7 +174,7 @@ func (c *capture) grab(f *scanner.Frame) error {
 }
 
 // luma turns what OpenCV gave into luma with the least work.
-func (c *capture) luma(f *scanner.Frame) error {
+func (c *capture) luma(f *luma.Frame) error {
 	rows, cols := c.mat.Rows(), c.mat.Cols()
 	if c.mat.Type() == gocv.MatTypeCV8UC1 && rows == 1 {
 		b, err := c.mat.DataPtrUint8()
@@ -211,7 +211,7 @@ func (c *capture) luma(f *scanner.Frame) error {
 
 // copyMat copies the first rows of a matrix. The copy costs a tenth of a
 // millisecond at 720p, and buys that no frame points into freed memory.
-func copyMat(m *gocv.Mat, rows int, f *scanner.Frame) error {
+func copyMat(m *gocv.Mat, rows int, f *luma.Frame) error {
 	b, err := m.DataPtrUint8()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBroken, err)
@@ -235,7 +235,7 @@ func newDecoder(o Options) decoder {
 	return turboDecoder{}
 }
 
-func (turboDecoder) decode(b []byte, f *scanner.Frame) error {
+func (turboDecoder) decode(b []byte, f *luma.Frame) error {
 	b, err := wholeJPEG(b)
 	if err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"io"
 	"io/fs"
 
-	"citygate/scanner"
+	"citygate/scanner/luma"
 )
 
 // pictures gives the pictures of a list of files, each once.
@@ -37,7 +37,7 @@ func openPictures(files []string, name string, o Options) (source, error) {
 
 // grab loads the next picture. One that cannot be read ends the source with an
 // error that names it: a folder is a person's choice, not a faulty camera.
-func (p *pictures) grab(f *scanner.Frame) error {
+func (p *pictures) grab(f *luma.Frame) error {
 	if p.next == len(p.files) {
 		return io.EOF
 	}

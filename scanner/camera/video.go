@@ -9,7 +9,7 @@ import (
 	"os"
 
 	"citygate/internal/avi"
-	"citygate/scanner"
+	"citygate/scanner/luma"
 )
 
 // maxBad is how many pictures in a row may be damaged before a source counts
@@ -54,7 +54,7 @@ func (v *film) info() Info {
 	return Info{Name: v.name, Kind: "video", Reader: "go", Width: i.Width, Height: i.Height, Rate: i.FPS()}
 }
 
-func (v *film) grab(f *scanner.Frame) error {
+func (v *film) grab(f *luma.Frame) error {
 	for {
 		b, err := v.reader.JPEG(v.next, v.buf)
 		if err != nil {
