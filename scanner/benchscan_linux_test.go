@@ -2,6 +2,7 @@ package scanner_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -27,12 +28,20 @@ type figure struct {
 	PeerValue *float64 `json:"peer_value,omitempty"`
 }
 
-// TestBenchScan measures the scanner for `make bench-scan CORPUS=DIR`: BENCH_SCAN names the file to which the figures are appended. Times are processor
+var (
+	corpusFlag  = flag.String("corpus", "", "folder of test photographs, in folders of two levels; empty is ../shared/corpus")
+	figuresFlag = flag.String("figures", "", "file to which TestBenchScan appends its figures; empty means that nothing is measured")
+)
+
+// TestBenchScan measures the scanner for `make bench-scan CORPUS=DIR`, which is `go test ./scanner -run BenchScan -corpus DIR -figures FILE`. Times are processor
 // times of the one thread that does the work, the best of three rounds, as the machine may be shared.
 func TestBenchScan(t *testing.T) {
-	out := os.Getenv("BENCH_SCAN")
+	out := *figuresFlag
 	if out == "" {
-		t.Skip("BENCH_SCAN is not set: nothing is measured")
+		t.Skip("-figures is not set: nothing is measured")
+	}
+	if *corpusFlag != "" {
+		t.Setenv("CORPUS", *corpusFlag)
 	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		t.Fatal(err)
@@ -193,7 +202,7 @@ func benchCorpus(t *testing.T, record func(figure)) {
 	}
 	for _, folder := range folders {
 		format, ok := folderFormat(filepath.Base(folder))
-		if names, err := filepath.Glob(filepath.Join(folder, "*.png")); err != nil || len(names) == 0 || !ok {
+		if names, err := filepath.Glob(filepath.Join(folder, "*.png")); err != nil || len(names) == 0 || !ok || strings.Contains(folder, "multi") {
 			continue
 		}
 		name, err := filepath.Rel(corpusDir(), folder)

@@ -96,8 +96,12 @@ func sameText(got, want string) bool {
 	return got == want || (!strings.Contains(got, "\n") && len(got) > 20 && slices.Contains(strings.Split(want, "\n"), got))
 }
 
-// also lists texts of second codes that some photographs show: either is right.
-var also = map[string]bool{"[内側QRコード]\r\n\r\n*ダブルQR*\r\nhttp://d-qr.net/ex/": true}
+// also lists texts that are right though no file has them: that of the second code in qrcode-2/16, and that of qrcode-2/13, whose file has a slip (the symbol,
+// corrected without erasures, says "photography").
+var also = map[string]bool{
+	"[内側QRコード]\r\n\r\n*ダブルQR*\r\nhttp://d-qr.net/ex/":                          true,
+	"The 2005 USGS aerial photography of the Washington Monument is censored.": true,
+}
 
 // tally is what came of a folder.
 type tally struct {
@@ -155,18 +159,18 @@ func TestCorpus(t *testing.T) {
 		format scanner.Format
 		min    [4]int
 	}{
-		{"zxing/qrcode-1", scanner.QR, [4]int{}},
-		{"zxing/qrcode-2", scanner.QR, [4]int{}},
-		{"zxing/qrcode-3", scanner.QR, [4]int{}},
-		{"zxing/qrcode-4", scanner.QR, [4]int{}},
-		{"zxing/qrcode-5", scanner.QR, [4]int{}},
-		{"zxing/qrcode-6", scanner.QR, [4]int{}},
-		{"zxing/datamatrix-1", scanner.DataMatrix, [4]int{}},
-		{"zxing/datamatrix-2", scanner.DataMatrix, [4]int{}},
-		{"zxing/datamatrix-3", scanner.DataMatrix, [4]int{}},
-		{"zxing/inverted", scanner.DataMatrix, [4]int{}},
-		{"zxing/aztec-1", scanner.Aztec, [4]int{}},
-		{"zxing/aztec-2", scanner.Aztec, [4]int{}},
+		{"zxing/qrcode-1", scanner.QR, [4]int{20, 20, 20, 20}},
+		{"zxing/qrcode-2", scanner.QR, [4]int{33, 33, 33, 33}},
+		{"zxing/qrcode-3", scanner.QR, [4]int{42, 42, 42, 42}},
+		{"zxing/qrcode-4", scanner.QR, [4]int{48, 48, 48, 48}},
+		{"zxing/qrcode-5", scanner.QR, [4]int{19, 19, 19, 19}},
+		{"zxing/qrcode-6", scanner.QR, [4]int{15, 15, 15, 15}},
+		{"zxing/datamatrix-1", scanner.DataMatrix, [4]int{23, 23, 23, 23}},
+		{"zxing/datamatrix-2", scanner.DataMatrix, [4]int{18, 18, 18, 18}},
+		{"zxing/datamatrix-3", scanner.DataMatrix, [4]int{18, 18, 18, 18}},
+		{"zxing/inverted", scanner.DataMatrix, [4]int{1, 1, 1, 1}},
+		{"zxing/aztec-1", scanner.Aztec, [4]int{17, 17, 17, 17}},
+		{"zxing/aztec-2", scanner.Aztec, [4]int{22, 22, 22, 22}},
 		{"zxing/falsepositives", scanner.Aztec, [4]int{}},
 		{"zxing/falsepositives-2", scanner.Aztec, [4]int{}},
 		{"zxing/falsepositives", scanner.DataMatrix, [4]int{}},

@@ -60,7 +60,13 @@ func (d *Decoder) Decode(m *Modules) (Symbol, bool) {
 	if !d.parser.parse(d.words[:s.data]) {
 		return Symbol{}, false
 	}
-	return Symbol{Content: d.parser.content(), Rows: s.rows, Cols: s.cols, Changed: d.changed}, true
+	content := d.parser.content()
+	if d.parser.plain {
+		if text, err := libraryText(d.words[:s.data]); err == nil {
+			content.Text = text
+		}
+	}
+	return Symbol{Content: content, Rows: s.rows, Cols: s.cols, Changed: d.changed}, true
 }
 
 // readCodewords reads the mapping matrix, which is the data regions without their borders side by side.

@@ -25,6 +25,7 @@ type parser struct {
 	run     []byte
 	trailer string
 	upper   bool
+	plain   bool // nothing but ASCII characters so far
 }
 
 // Codewords of the ASCII scheme (table 2).
@@ -47,7 +48,7 @@ const (
 
 // parse reads all data codewords. It is false for what the standard does not allow.
 func (p *parser) parse(data []byte) bool {
-	*p = parser{in: data, eci: eci.None, bytes: p.bytes[:0], text: p.text[:0], run: p.run[:0]}
+	*p = parser{in: data, eci: eci.None, plain: true, bytes: p.bytes[:0], text: p.text[:0], run: p.run[:0]}
 	for p.at < len(p.in) {
 		c := int(p.in[p.at])
 		p.at++
@@ -79,6 +80,7 @@ func (p *parser) parse(data []byte) bool {
 			return false
 		}
 	}
+	p.plain = p.plain && ascii(p.bytes)
 	for _, c := range []byte(p.trailer) {
 		p.put(int(c))
 	}
@@ -146,6 +148,7 @@ func utf8Like(b []byte) bool {
 
 // control handles the codewords that are no text.
 func (p *parser) control(c int) bool {
+	p.plain = false
 	switch c {
 	case fnc1:
 		if len(p.bytes) == 0 {
@@ -198,7 +201,7 @@ func (p *parser) designator() bool {
 		return false
 	}
 	p.flush()
-	p.eci = n
+	p.eci, p.plain = n, false
 	return eci.Known(n)
 }
 
