@@ -1,0 +1,372 @@
+package firmwareconfigs_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"image"
+	"image/color"
+	"image/draw"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3"
+	"golang.org/x/mod/sumdb/note"
+
+	firmwareconfigs "citygate/firmware-configs"
+	"citygate/internal/avi"
+	"citygate/internal/pki"
+	"citygate/internal/qrcode"
+)
+
+const (
+	kiosk = "sjz-0103-0117" // the device of citygate.toml
+	etc   = "/etc/citygate/"
+)
+
+// town is a whole installation in one root: registry, witness, broker, fleet and gateway, all from packages.
+type town struct {
+	*debianRoot
+	fleet, gateway *service
+}
+
+// TestInstalledPackages installs the packages in a Debian root and lives a device's life there: provision, start every
+// unit, scan, upgrade under load, kill, remove, install again, purge. No event may be lost on the way. It needs root, the
+// packages of deb.sh and a root's tar, and takes a minute or two: `make test-deb` runs it.
+func TestInstalledPackages(t *testing.T) {
+	debs, base := os.Getenv("CITYGATE_DEBS"), os.Getenv("CITYGATE_DEBIAN_ROOT")
+	if debs == "" || base == "" {
+		t.Skip("CITYGATE_DEBS and CITYGATE_DEBIAN_ROOT are not set: `make test-deb` runs this")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("needs root, for chroot")
+	}
+	w := &town{debianRoot: newRoot(t, base)}
+	packages(t, debs, w.path("/srv/1"), nil)
+	packages(t, debs, w.path("/srv/2"), newer)
+	w.apt("update")
+	w.installFirst()
+	w.isolate()
+	text := w.openRegistry()
+	w.openFleet()
+	w.provision(text)
+	w.upgradeUnderLoad()
+	w.removeAndPurge()
+}
+
+// packages copies the packages into the root, changed by change.
+func packages(t *testing.T, from, to string, change func(t *testing.T, tree string)) {
+	t.Helper()
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"citygate", "cityfleet", "cityregistry", "citygate-broker"} {
+		found, err := filepath.Glob(filepath.Join(from, name+"_*_a[ml]*.deb"))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("want one package %s for this machine in %s, found %v", name, from, found)
+		}
+		tree := filepath.Join(t.TempDir(), name)
+		if out, err := exec.Command("dpkg-deb", "-R", found[0], tree).CombinedOutput(); err != nil {
+			t.Fatalf("unpack %s: %v: %s", found[0], err, out)
+		}
+		if change != nil {
+			change(t, tree)
+		}
+		if out, err := exec.Command("dpkg-deb", "-Znone", "-b", tree, filepath.Join(to, name+".deb")).CombinedOutput(); err != nil {
+			t.Fatalf("pack %s: %v: %s", name, err, out)
+		}
+	}
+}
+
+// newer makes the next version of a package: a higher number, and another default in the gateway's configuration.
+func newer(t *testing.T, tree string) {
+	t.Helper()
+	control := filepath.Join(tree, "DEBIAN", "control")
+	b, err := os.ReadFile(control)
+	if err == nil {
+		err = os.WriteFile(control, bytes.Replace(b, []byte("\nVersion: "), []byte("\nVersion: 1:"), 1), 0o644)
+	}
+	if conf := filepath.Join(tree, etc, "citygate.toml"); err == nil {
+		if b, err = os.ReadFile(conf); err == nil {
+			err = os.WriteFile(conf, append(b, "\n# of the next version\n"...), 0o644)
+		} else if os.IsNotExist(err) {
+			err = nil
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *town) installFirst() {
+	w.apt("install", "/srv/1/citygate.deb", "/srv/1/cityfleet.deb", "/srv/1/cityregistry.deb", "/srv/1/citygate-broker.deb")
+	for _, unit := range []string{"citygate", "cityfleet", "cityregistry-serve", "cityregistry-witness", "citygate-broker"} {
+		if !w.has("/etc/systemd/system/multi-user.target.wants/" + unit + ".service") {
+			w.t.Errorf("%s is not enabled", unit)
+		}
+	}
+	groups := " " + strings.TrimSpace(w.run("id", "-Gn", "citygate")) + " "
+	if !strings.Contains(groups, " video ") || !strings.Contains(w.run("getent", "group", "gpio"), "gpio") {
+		w.t.Errorf("groups of citygate: %s", groups)
+	}
+	if !strings.HasPrefix(w.run("citygate", "version"), "citygate ") {
+		w.t.Error("citygate version says nothing")
+	}
+	w.run("citygate", "config", "--config", etc+"citygate.toml")
+	w.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "/usr/lib/systemd/system/citygate.service")
+}
+
+// openRegistry makes a national registry with one witness, by the commands and units of the package, and returns the
+// text of a code.
+func (w *town) openRegistry() string {
+	office := func(args ...string) string { return w.as("cityregistry", append([]string{"cityregistry"}, args...)...) }
+	const dir, key = "/var/lib/cityregistry/national", "/etc/cityregistry/witness.key"
+	w.run("install", "-d", "-o", "cityregistry", "/etc/cityregistry/new")
+	vkey := strings.TrimSpace(office("keygen", "--name", "witness.example/w1", "--key", "/etc/cityregistry/new/key"))
+	w.run("mv", "/etc/cityregistry/new/key", key)
+	office("init", "--dir", dir, "--national", "--origin", "citygate.example", "--name", "en=National", "--witness", vkey+"=http://127.0.0.1:8471")
+	var logs strings.Builder
+	for _, f := range strings.Fields(office("logs", "--dir", dir)) {
+		if strings.Count(f, "+") >= 2 {
+			logs.WriteString(" --log " + f)
+		}
+	}
+	w.write("/etc/cityregistry/witness.env", "LOGS="+logs.String()+"\nLISTEN=127.0.0.1:8471\n")
+	w.start("cityregistry-witness", "")
+	w.await("the witness", func() bool { return w.listens(8471) })
+	office("allocate", "--dir", dir, "--self")
+	var issued struct{ Text string }
+	if err := json.Unmarshal([]byte(office("--json", "issue", "--dir", dir, "--id", "MA.156/LAMP.1", "--kind", "street-asset")), &issued); err != nil || issued.Text == "" {
+		w.t.Fatalf("issue: %v, text %q", err, issued.Text)
+	}
+	w.start("cityregistry-publish", "national")
+	w.start("cityregistry-serve", "")
+	w.await("the registry's server", func() bool { return w.listens(8470) })
+	return issued.Text
+}
+
+// openFleet starts broker and fleet server with the files of the packages; only certificates are made here.
+func (w *town) openFleet() {
+	authority, err := pki.Open(w.t.TempDir(), "test", time.Now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	issue := func(name, to string, hosts ...string) {
+		cert, key, err := authority.Issue(name, hosts...)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.run("mkdir", "-p", to)
+		for from, name := range map[string]string{cert: name + ".pem", key: name + ".key", filepath.Join(filepath.Dir(cert), pki.RootCert): "ca.pem"} {
+			b, err := os.ReadFile(from)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.write(to+name, string(b))
+		}
+	}
+	issue("broker", etc+"mosquitto/", "localhost")
+	issue("fleet", "/etc/cityfleet/")
+	issue(kiosk, etc)
+	w.run("mv", etc+kiosk+".pem", etc+"device.pem")
+	w.run("mv", etc+kiosk+".key", etc+"device.key")
+	w.run("cityfleet", "keygen", "--name", "citygate.example/fleet", "--key", "/etc/cityfleet/ack.key", "--vkey", etc+"fleet.vkey")
+	conf := strings.Replace(w.read("/etc/cityfleet/fleet.toml"), "mirrors = []", `mirrors = ["http://127.0.0.1:8470"]`, 1)
+	w.write("/etc/cityfleet/fleet.toml", conf)
+	w.run("systemd-tmpfiles", "--create")
+	w.start("citygate-broker", "").expect("READY=1")
+	w.fleet = w.start("cityfleet", "")
+	w.await("the fleet's pages", func() bool { return w.listens(8490) })
+}
+
+// provision gives the gateway its keys and a film of the code as camera, enrols it, and starts it for the first time.
+func (w *town) provision(text string) {
+	pub, priv, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	vkey, err := note.NewEd25519VerifierKey(kiosk, pub)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.write(etc+"event.key", hex.EncodeToString(priv.Seed())+"\n")
+	w.run("cp", "/var/lib/cityregistry/national/public/root.json", etc)
+	film(w.t, w.path("/srv/film.avi"), text)
+	conf, err := firmwareconfigs.Fill(firmwareconfigs.Gateway, map[string]string{
+		"camera": `"/srv/film.avi"`, "camera_loop": "true", "brokers": `["tls://localhost:8883"]`, "place": `"MA.156"`,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.write(etc+"citygate.toml", string(conf))
+	w.run("systemd-tmpfiles", "--create")
+	w.run("sh", "-c", "chmod 644 "+etc+"citygate.toml "+etc+"*.pem")
+	w.as("cityfleet", "cityfleet", "device", "add", "--config", "/etc/cityfleet/fleet.toml", "--name", kiosk, "--key", vkey)
+	w.startGateway()
+}
+
+func (w *town) startGateway() {
+	w.gateway = w.start("citygate", "")
+	w.gateway.expect("READY=1")
+	w.gateway.expect("WATCHDOG=1")
+}
+
+// upgradeUnderLoad upgrades while codes are scanned, twice: once the old daemon ends in order, once it is killed.
+func (w *town) upgradeUnderLoad() {
+	before := w.valid()
+	w.await("scans at the fleet", func() bool { return w.valid() >= before+3 })
+	w.fleet.stop() // so that events wait at the gateway during the upgrade
+	w.apt("install", "/srv/2/citygate.deb", "/srv/2/cityfleet.deb", "/srv/2/cityregistry.deb", "/srv/2/citygate-broker.deb")
+	if !strings.Contains(w.read(etc+"citygate.toml"), "/srv/film.avi") {
+		w.t.Error("the upgrade changed the configuration")
+	}
+	waiting := w.waiting()
+	w.await("scans that wait", func() bool { return w.waiting() > waiting })
+	w.gateway.stop()
+	w.startGateway()
+	waiting = w.waiting()
+	w.await("scans after the upgrade", func() bool { return w.waiting() > waiting })
+	w.gateway.cmd.Process.Signal(syscall.SIGKILL)
+	<-w.gateway.ended
+	w.startGateway()
+	w.gateway.stop()
+	waiting = w.waiting()
+	last := w.stored()
+	w.t.Logf("%d events wait at the gateway, %d are at the fleet", waiting, last)
+
+	w.fleet = w.start("cityfleet", "")
+	w.startGateway()
+	w.await("every event at the fleet", func() bool { return w.stored() >= last+waiting && w.waiting() == 0 })
+	w.gateway.stop()
+	w.t.Logf("%s", w.as("cityfleet", "cityfleet", "check", "--config", "/etc/cityfleet/fleet.toml"))
+	if found := strings.Count(w.as("cityfleet", "cityfleet", "finding", "list", "--config", "/etc/cityfleet/fleet.toml"), "\n"); found > 1 {
+		w.t.Errorf("%d findings after the upgrade", found-1)
+	}
+}
+
+func (w *town) removeAndPurge() {
+	w.apt("remove", "citygate", "cityregistry")
+	for _, keep := range []string{etc + "citygate.toml", etc + "event.key", "/var/lib/citygate/outbox.db", "/var/lib/cityregistry/national/keys"} {
+		if !w.has(keep) {
+			w.t.Errorf("the removal took %s", keep)
+		}
+	}
+	if w.has("/usr/bin/citygate") {
+		w.t.Error("the removal left the program")
+	}
+	w.apt("install", "/srv/2/citygate.deb")
+	w.startGateway() // goes on where it was
+	w.gateway.stop()
+	w.apt("purge", "citygate", "cityregistry", "cityfleet")
+	for _, gone := range []string{etc + "citygate.toml", etc + "event.key", etc + "device.key", "/var/lib/citygate",
+		"/etc/systemd/system/multi-user.target.wants/citygate.service"} {
+		if w.has(gone) {
+			w.t.Errorf("the purge left %s", gone)
+		}
+	}
+	for _, keep := range []string{"/var/lib/cityregistry/national/keys", "/var/lib/cityfleet/fleet.db", etc + "mosquitto/broker.key"} {
+		if !w.has(keep) {
+			w.t.Errorf("the purge took %s, which exists nowhere else", keep)
+		}
+	}
+}
+
+// valid counts accepted scans at the fleet, stored all its events, waiting those that the gateway still holds.
+func (w *town) valid() int {
+	return w.count("/var/lib/cityfleet/fleet.db", "SELECT count(*) FROM events WHERE verdict = 'valid'")
+}
+func (w *town) stored() int {
+	return w.count("/var/lib/cityfleet/fleet.db", "SELECT count(*) FROM events")
+}
+func (w *town) waiting() int {
+	return w.count("/var/lib/citygate/outbox.db", `SELECT coalesce(sum(span), 0) FROM item AS i JOIN epoch AS e ON e.ord = i.id >> 40
+		WHERE i.id - (e.ord << 40) > e.acked`)
+}
+
+func (w *town) count(file, query string) (n int) {
+	w.t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+w.path(file)+"?mode=ro&_busy_timeout=5000")
+	if err == nil {
+		defer db.Close()
+		err = db.QueryRow(query).Scan(&n)
+	}
+	if err != nil {
+		w.t.Fatalf("%s: %v", file, err)
+	}
+	return n
+}
+
+// listens says whether something listens on a port of 127.0.0.1 in the root's network.
+func (w *town) listens(port int) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(w.net) + "/net/tcp")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return strings.Contains(string(b), " 0100007F:"+strings.ToUpper(strconv.FormatInt(int64(port), 16))+" 00000000:0000 0A")
+}
+
+func (w *town) await(what string, done func() bool) {
+	w.t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(90 * time.Second)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			for _, s := range []*service{w.gateway, w.fleet} {
+				if s != nil {
+					w.t.Logf("%s:\n%s", s.name, s.log())
+				}
+			}
+			w.t.Fatalf("waited 90 s for %s", what)
+		}
+	}
+}
+
+// film writes a code that comes and goes, with a little grain, so that no frame is like the last.
+func film(t *testing.T, path, text string) {
+	t.Helper()
+	m, err := qrcode.Encode(text, qrcode.M)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const width, height, rate = 640, 480, 10
+	out, err := avi.NewWriter(f, width, height, avi.Options{Rate: rate, Scale: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 * rate {
+		frame := image.NewGray(image.Rect(0, 0, width, height))
+		for i := range frame.Pix {
+			frame.Pix[i] = uint8(150 + (i*7+n*13)%23)
+		}
+		if n < 2*rate {
+			code := m.Image(4)
+			at := image.Pt((width-code.Bounds().Dx())/2+n%3, (height-code.Bounds().Dy())/2)
+			draw.Draw(frame, code.Bounds().Add(at), code, image.Point{}, draw.Src)
+		} else {
+			draw.Draw(frame, image.Rect(20+n, 20, 120+n, 90), image.NewUniform(color.Gray{60}), image.Point{}, draw.Src)
+		}
+		if err := out.WriteImage(frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
