@@ -23,6 +23,9 @@ func CheckKey(pub []byte, alg int) error {
 			return fmt.Errorf("P-256 key: %w", err)
 		}
 		return nil
+	case AlgSM2:
+		_, err := parseSM2(pub)
+		return err
 	}
 	return fmt.Errorf("%w: %d", ErrAlgorithm, alg)
 }

@@ -24,7 +24,7 @@ const (
 var ErrAlgorithm = errors.New("unsupported signature algorithm")
 
 // Supported says whether this build can check signatures of an algorithm.
-func Supported(alg int) bool { return alg == AlgEd25519 || alg == AlgES256 }
+func Supported(alg int) bool { return alg == AlgEd25519 || alg == AlgES256 || alg == AlgSM2 }
 
 // externalData is what a signature covers beside header and body, so that it
 // serves nothing else.
@@ -84,6 +84,9 @@ func Sign(priv crypto.Signer, alg int, key uint32, body []byte) ([]byte, error) 
 		if alg == AlgES256 && pub.Curve == elliptic.P256() {
 			return signES256(priv, message)
 		}
+		if alg == AlgSM2 && isSM2(pub.Curve) {
+			return signSM2(priv, pub, message)
+		}
 	}
 	if !Supported(alg) {
 		return nil, fmt.Errorf("sign record: %w: %d", ErrAlgorithm, alg)
@@ -91,16 +94,23 @@ func Sign(priv crypto.Signer, alg int, key uint32, body []byte) ([]byte, error) 
 	return nil, fmt.Errorf("sign record: the key does not fit algorithm %d", alg)
 }
 
-// signES256 turns the signer's ASN.1 into the fixed form of COSE, r || s.
 func signES256(priv crypto.Signer, message []byte) ([]byte, error) {
 	digest := sha256.Sum256(message)
 	der, err := priv.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("sign record: %w", err)
 	}
+	return fixedForm(der)
+}
+
+// fixedForm turns an ASN.1 signature into r || s.
+func fixedForm(der []byte) ([]byte, error) {
 	var sig struct{ R, S *big.Int }
 	if rest, err := asn1.Unmarshal(der, &sig); err != nil || len(rest) > 0 {
-		return nil, errors.New("sign record: signer returned no ECDSA signature")
+		return nil, errors.New("sign record: signer returned no signature of two numbers")
+	}
+	if sig.R.Sign() <= 0 || sig.S.Sign() <= 0 || sig.R.BitLen() > 4*SigSize || sig.S.BitLen() > 4*SigSize {
+		return nil, errors.New("sign record: signer returned numbers out of range")
 	}
 	out := make([]byte, SigSize)
 	sig.R.FillBytes(out[:SigSize/2])
@@ -124,6 +134,8 @@ func verify(pub []byte, alg int, message, sig []byte) bool {
 		return ed25519.Verify(pub, message, sig)
 	case AlgES256:
 		return verifyES256(pub, message, sig)
+	case AlgSM2:
+		return verifySM2(pub, message, sig)
 	}
 	return false
 }

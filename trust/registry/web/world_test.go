@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/url"
@@ -79,13 +80,23 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// foreignKey logs a key row of an algorithm that no browser has.
+// foreignKey logs a key row of SM2, which no browser has.
 func (w *world) foreignKey() ledgertest.Issuer {
-	key := ledgertest.Key("foreign algorithm")
-	row := &ledger.KeyRow{Prefix: "MA.156.1301", Key: key.Public().(ed25519.PublicKey), Alg: -70000,
+	key := ledgertest.Key("sm2")
+	row := &ledger.KeyRow{Prefix: "MA.156.1301", Key: sm2Public(), Alg: code.AlgSM2,
 		Hosts: []string{host}, Records: "sjz-records", Status: "sjz-status"}
 	i := w.Log(ledger.DirectoryEntry{Key: row}, w.SignersFor(row.Prefix)...)
 	return ledgertest.Issuer{Index: uint32(i), Private: key, Row: row}
+}
+
+// sm2Public is the public key of the example in GB/T 32918.5, A.2.
+func sm2Public() []byte {
+	b, err := hex.DecodeString("0409f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020" +
+		"ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13")
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 func lamp(object string) code.Claims {
