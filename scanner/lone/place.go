@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"citygate/scanner/luma"
-	"citygate/scanner/qr"
 )
 
 // This file implements places: perspectives of a part of a symbol, and how well known modules agree with the picture there.
@@ -118,7 +117,7 @@ func (l *Locator) Agreement(p *Place, marks *Marks) float64 {
 				dark += v
 			}
 		}
-		total += qr.Correlation(n, nd, sum, dark, squares, p.Light)
+		total += luma.Correlation(n, nd, sum, dark, squares, p.Light)
 		from = end
 	}
 	l.Work -= len(marks.All)

@@ -1,8 +1,8 @@
 package microqr
 
 import (
-	"citygate/scanner/qr"
 	"citygate/scanner/reedsolomon"
+	"citygate/scanner/symbol"
 )
 
 // This file implements decoding: modules to codewords, their correction, and the bit stream (sections 7.5 and 7.7).
@@ -26,7 +26,7 @@ func (m *Modules) transpose() {
 
 // Symbol is a decoded symbol.
 type Symbol struct {
-	qr.Content
+	symbol.Content
 	Version  int // 1 to 4
 	Level    Level
 	Mask     int
@@ -37,7 +37,7 @@ type Symbol struct {
 // Decoder turns modules into content. It keeps its working memory, so it is not safe for concurrent use.
 type Decoder struct {
 	rs     *reedsolomon.Decoder
-	stream qr.Stream
+	stream symbol.Stream
 	words  [24]uint16
 	data   [16]byte
 }
@@ -106,7 +106,7 @@ func (d *Decoder) readCodewords(m *Modules, k *kind, mask int) {
 					continue
 				}
 				word <<= 1
-				if (m.at(x, y) > 0) != qr.Masked(mask, x, y) {
+				if (m.at(x, y) > 0) != symbol.Masked(mask, x, y) {
 					word |= 1
 				}
 				if count++; count == 4 && k.short() && at == k.data-1 { // it stands for a codeword that ends in four zeros

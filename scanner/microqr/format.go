@@ -3,7 +3,7 @@ package microqr
 import (
 	"math/bits"
 
-	"citygate/scanner/qr"
+	"citygate/scanner/symbol"
 )
 
 // This file implements format information (section 7.9.2, annex C).
@@ -41,7 +41,7 @@ func readFormat(at func(x, y int) int) format {
 	}
 	best, data, code := -1<<31, 0, uint32(0)
 	for d := range 32 {
-		sum, c := 0, qr.BCH(d, 10, formatPoly)^formatMask
+		sum, c := 0, symbol.BCH(d, 10, formatPoly)^formatMask
 		for i, v := range soft {
 			if c>>i&1 == 1 {
 				sum += v

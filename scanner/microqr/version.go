@@ -7,7 +7,7 @@
 // corrections than table 9 allows, which keeps some check codewords for detection, and in M1 and M2 padding as every encoder writes it.
 package microqr
 
-import "citygate/scanner/qr"
+import "citygate/scanner/symbol"
 
 // This file implements versions and their characteristics (sections 5.3.1 and 6.3, tables 1, 2, 3, 7 and 9).
 
@@ -57,12 +57,12 @@ func side(version int) int { return 9 + 2*version }
 // short reports whether the last data codeword has four bits.
 func (k *kind) short() bool { return k.version&1 == 1 }
 
-var modes = []qr.Mode{qr.Numeric, qr.Alphanumeric, qr.Byte, qr.Kanji}
+var modes = []symbol.Mode{symbol.Numeric, symbol.Alphanumeric, symbol.Byte, symbol.Kanji}
 
 // grammar returns the form of the bit stream: tables 2 and 3, and the terminator, which is an empty numeric segment.
-func (k *kind) grammar() qr.Grammar {
+func (k *kind) grammar() symbol.Grammar {
 	v := k.version
-	g := qr.Grammar{Bits: 8 * k.data, ModeBits: v - 1, Modes: modes[:min(1<<(v-1), len(modes))], CountBits: [4]int{v + 2, v + 1, v + 1, v}, Terminator: 2*v + 1}
+	g := symbol.Grammar{Bits: 8 * k.data, ModeBits: v - 1, Modes: modes[:min(1<<(v-1), len(modes))], CountBits: [4]int{v + 2, v + 1, v + 1, v}, Terminator: 2*v + 1, EmptyEnds: true}
 	if k.short() {
 		g.Bits -= 4
 	}

@@ -1,6 +1,10 @@
 package qr
 
-import "slices"
+import (
+	"slices"
+
+	"citygate/scanner/symbol"
+)
 
 // This file implements codewords: reading them off the modules with their confidence, and correcting them block by block (sections 7.5 to 7.7).
 
@@ -41,7 +45,7 @@ func (d *Decoder) readCodewords(m *Modules, mask int) {
 					continue
 				}
 				v := m.at(x, y)
-				if (v > 0) != masked(mask, x, y) {
+				if (v > 0) != symbol.Masked(mask, x, y) {
 					word |= 1 << (7 - count)
 				}
 				least = min(least, max(v, -v))

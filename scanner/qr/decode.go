@@ -1,6 +1,9 @@
 package qr
 
-import "citygate/scanner/reedsolomon"
+import (
+	"citygate/scanner/reedsolomon"
+	"citygate/scanner/symbol"
+)
 
 // Decoder turns modules into content. It keeps its working memory, so it is not safe for concurrent use.
 type Decoder struct {
@@ -17,7 +20,7 @@ type Decoder struct {
 	data      []byte
 	changed   int
 	erased    bool
-	parser    parser
+	stream    symbol.Stream
 }
 
 // NewDecoder returns a decoder. QR Code's field has the polynomial x^8 + x^4 + x^3 + x^2 + 1, and the generators' roots begin at 1 (section 7.5.2).
@@ -27,7 +30,7 @@ func NewDecoder() *Decoder {
 
 // Symbol is a decoded symbol.
 type Symbol struct {
-	Content
+	symbol.Content
 	Version  int
 	Level    Level
 	Mask     int
@@ -65,11 +68,10 @@ func (d *Decoder) upright(m *Modules) (Symbol, bool) {
 	if len(d.words) != d.layout.codewords || !d.correct(level) {
 		return Symbol{}, false
 	}
-	if !d.parser.parse(d.data, d.layout.version) || (d.erased && !d.padded()) {
+	g := grammar(d.layout.version, len(d.data))
+	c, _, ok := d.stream.Parse(d.data, &g)
+	if !ok || (d.erased && len(c.Bytes) == 0) { // a second opinion on a symbol read with erasures: it has text
 		return Symbol{}, false
 	}
-	return Symbol{Content: d.parser.c, Version: d.layout.version, Level: level, Mask: mask, Changed: d.changed}, true
+	return Symbol{Content: c, Version: d.layout.version, Level: level, Mask: mask, Changed: d.changed}, true
 }
-
-// padded is a second opinion on a symbol read with erasures: it has text.
-func (d *Decoder) padded() bool { return len(d.parser.bytes) > 0 }

@@ -1,6 +1,10 @@
 package qr
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"citygate/scanner/symbol"
+)
 
 // This file implements format and version information (sections 7.9 and 7.10, annexes C and D).
 
@@ -12,17 +16,8 @@ const (
 	versionRadius = 3
 )
 
-// bch returns data followed by the remainder of its division by poly, check bits long.
-func bch(data, check int, poly uint32) uint32 {
-	r := uint32(data) << check
-	for i := bits.Len32(r) - 1; i >= check; i = bits.Len32(r) - 1 {
-		r ^= poly << (i - check)
-	}
-	return uint32(data)<<check | r
-}
-
 // formatCode returns the 15 bits of format information as they stand in a symbol. The five data bits are level and mask.
-func formatCode(data int) uint32 { return bch(data, 10, formatPoly) ^ formatMask }
+func formatCode(data int) uint32 { return symbol.BCH(data, 10, formatPoly) ^ formatMask }
 
 // formatLevels maps the two level bits (table 12).
 var formatLevels = [4]Level{M, L, H, Q}
@@ -93,30 +88,9 @@ func readVersion(dark func(x, y int) bool, n int, bottomLeft bool) int {
 		}
 	}
 	for v := 7; v <= maxVersion; v++ {
-		if bits.OnesCount32(bch(v, 12, versionPoly)^word) <= versionRadius {
+		if bits.OnesCount32(symbol.BCH(v, 12, versionPoly)^word) <= versionRadius {
 			return v
 		}
 	}
 	return 0
-}
-
-// masked reports whether data mask k inverts the module at column x and row y (table 10).
-func masked(k, x, y int) bool {
-	switch k {
-	case 0:
-		return (x+y)%2 == 0
-	case 1:
-		return y%2 == 0
-	case 2:
-		return x%3 == 0
-	case 3:
-		return (x+y)%3 == 0
-	case 4:
-		return (y/2+x/3)%2 == 0
-	case 5:
-		return x*y%2+x*y%3 == 0
-	case 6:
-		return (x*y%2+x*y%3)%2 == 0
-	}
-	return ((x+y)%2+x*y%3)%2 == 0
 }

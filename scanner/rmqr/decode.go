@@ -3,8 +3,8 @@ package rmqr
 import (
 	"slices"
 
-	"citygate/scanner/qr"
 	"citygate/scanner/reedsolomon"
+	"citygate/scanner/symbol"
 )
 
 // This file implements decoding: modules to codewords, their correction block by block, and the bit stream (sections 7.4 to 7.7).
@@ -19,7 +19,7 @@ func (m *Modules) at(x, y int) int { return int(m.V[y*m.W+x]) }
 
 // Symbol is a decoded symbol.
 type Symbol struct {
-	qr.Content
+	symbol.Content
 	Version Version
 	Level   Level
 	Changed int // codewords that were corrected
@@ -31,7 +31,7 @@ type Decoder struct {
 	Erasures bool
 
 	rs      *reedsolomon.Decoder
-	stream  qr.Stream
+	stream  symbol.Stream
 	layout  layout
 	words   []byte
 	sure    []int16
@@ -91,7 +91,7 @@ func (d *Decoder) readCodewords(m *Modules) {
 				}
 				v := m.at(x, y)
 				word <<= 1
-				if (v > 0) != qr.Masked(maskNumber, x, y) {
+				if (v > 0) != symbol.Masked(maskNumber, x, y) {
 					word |= 1
 				}
 				least = min(least, max(v, -v))

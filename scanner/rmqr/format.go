@@ -3,7 +3,7 @@ package rmqr
 import (
 	"math/bits"
 
-	"citygate/scanner/qr"
+	"citygate/scanner/symbol"
 )
 
 // This file implements format information (section 7.10, annex C): six bits, level and version, in the (18,6) Golay code of QR Code's version information.
@@ -47,7 +47,7 @@ func decodeFormat(soft *[formatBits]int, mask uint32) format {
 	}
 	best, second, data, code := -1<<31, -1<<31, 0, uint32(0)
 	for d := range 64 {
-		sum, c := 0, qr.BCH(d, formatCheckLen, formatPoly)^mask
+		sum, c := 0, symbol.BCH(d, formatCheckLen, formatPoly)^mask
 		for i, v := range soft {
 			if c>>i&1 == 1 {
 				sum += v

@@ -7,7 +7,7 @@ package rmqr
 import (
 	"fmt"
 
-	"citygate/scanner/qr"
+	"citygate/scanner/symbol"
 )
 
 // This file implements versions and their characteristics (sections 7.1, 7.4 and 7.5; tables 1, 3, 5 and 8).
@@ -99,8 +99,8 @@ func (s *size) columns() []int {
 	return nil
 }
 
-var modes = []qr.Mode{qr.End, qr.Numeric, qr.Alphanumeric, qr.Byte, qr.Kanji, qr.FNC1First, qr.FNC1Second, qr.Designator}
+var modes = []symbol.Mode{symbol.End, symbol.Numeric, symbol.Alphanumeric, symbol.Byte, symbol.Kanji, symbol.FNC1First, symbol.FNC1Second, symbol.Designator}
 
-func (s *size) grammar(l Level) qr.Grammar {
-	return qr.Grammar{Bits: 8 * s.data[l], ModeBits: 3, Modes: modes, CountBits: s.count, Terminator: 3}
+func (s *size) grammar(l Level) symbol.Grammar {
+	return symbol.Grammar{Bits: 8 * s.data[l], ModeBits: 3, Modes: modes, CountBits: s.count, Terminator: 3}
 }
