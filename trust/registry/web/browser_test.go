@@ -61,6 +61,7 @@ func TestInChromium(t *testing.T) {
 	t.Run("rotation", s.testRotation)
 	t.Run("history", s.testHistory)
 	t.Run("holder", s.testHolder)
+	t.Run("record", s.testRecord)
 }
 
 // set makes a world the one that is served.

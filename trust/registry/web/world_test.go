@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/transparency-dev/formats/proof"
+
 	"citygate/trust"
 	"citygate/trust/cityid"
 	"citygate/trust/code"
@@ -32,7 +34,8 @@ type world struct {
 	body    map[string][]byte
 	source  *ledgertest.Source
 	root    []byte
-	stopped atomic.Bool // the mirror answers 503
+	stopped atomic.Bool            // the mirror answers 503
+	change  func(*proof.TLogProof) // what the resolver does to its answers
 }
 
 var holderKey = ledgertest.Key("holder")
@@ -183,6 +186,9 @@ func (w *world) mirror(rw http.ResponseWriter, r *http.Request) {
 func (w *world) read(ctx context.Context, path string) ([]byte, error) {
 	if path == "root.json" {
 		return w.root, nil
+	}
+	if id, ok := strings.CutPrefix(path, "resolve/"); ok {
+		return w.resolve(id)
 	}
 	log, rest, _ := strings.Cut(path, "/")
 	res, err := ledger.ParseResource(rest)

@@ -3,6 +3,7 @@
 import {parseText} from './code.js';
 import {View, usableRoot} from './ledger.js';
 import {fetchPublished} from './published.js';
+import {lookUp} from './record.js';
 import {check, classOf, policyFor} from './verdict.js';
 import {keepLanguage, kinds, lines, nameOf, objects, other, pick, preferred, reasons, say, sentenceOf, states} from './words.js';
 
@@ -46,16 +47,19 @@ async function judge(text) {
   return v.reason === 'stale-trust' ? judgeBy((path, limit) => fetchPublished(path, limit, true), text) : v;
 }
 
-async function judgeBy(get, text) {
-  const raw = await get('root.json', 64 << 10).catch(() => null);
-  let root = null;
+// open gives a view of the ledger, null if this host has no root policy.
+async function open(get) {
   try {
-    root = JSON.parse(new TextDecoder().decode(raw));
+    const root = JSON.parse(new TextDecoder().decode(await get('root.json', 64 << 10)));
+    return usableRoot(root) ? await new View(get, root, readFloor()).open() : null;
   } catch {
-    root = null;
+    return null; // no network, or no JSON
   }
-  if (!usableRoot(root)) return {reason: 'stale-trust'};
-  const view = await new View(get, root, readFloor()).open(), now = Date.now();
+}
+
+async function judgeBy(get, text) {
+  const view = await open(get), now = Date.now();
+  if (!view) return {reason: 'stale-trust'};
   const ahead = (await view.log('directory'))?.time ?? 0;
   const v = await check(text, view, policyFor, {now, synced: ahead - now <= clockSlack, started: 0, nonce: null, place: null});
   keepFloor(view.floor);
@@ -69,13 +73,23 @@ function arrive() {
 }
 
 async function run() {
-  if (text === '') return show({words: states.empty, reason: 'empty', verdict: null});
+  if (text === '') return look();
   const waiting = setTimeout(() => show({words: states.checking, reason: '', verdict: null}), slow);
   const verdict = await judge(text);
   clearTimeout(waiting);
   show({words: reasons[verdict.reason], reason: verdict.reason, verdict});
   // A person's code does not stay in the history of a phone that only checked it.
   if (verdict.parsed?.code.personal) history.replaceState(null, '', location.pathname);
+}
+
+// look shows the record of an address without a code. That is no answer about any code, so the ground stays open.
+async function look() {
+  const path = location.pathname.slice(1), view = path === '' ? null : await open(fetchPublished);
+  const record = view && await lookUp(view, fetchPublished, path).catch(() => null);
+  if (text !== '') return; // a code came meanwhile
+  if (view) keepFloor(view.floor);
+  const name = record ? 'record' : 'empty';
+  show({words: states[name], reason: name, verdict: null, record});
 }
 
 function show(s) {
@@ -98,7 +112,7 @@ function draw() {
   const spoken = verdict?.office && (cls === 'accepted' || verdict.signatureGood);
   $('city').textContent = spoken ? nameOf(verdict.office.names, lang) : say('title', lang);
   $('address').textContent = location.hostname;
-  $('facts').replaceChildren(...facts(reason, verdict));
+  $('facts').replaceChildren(...shown.record ? recordFacts(shown.record) : facts(reason, verdict));
   $('note').textContent = cls === 'cannot' ? say('note', lang) : cls === 'accepted' && !verdict.parsed.code.personal ? say('look', lang) : '';
   $('again').textContent = say('again', lang);
   $('again').hidden = reason === 'empty';
@@ -113,6 +127,16 @@ function element(name, text) {
   return e;
 }
 
+// list makes the facts of names and values.
+const list = rows => rows.flatMap(([name, value]) => [element('dt', name), element('dd', value)]);
+
+function recordFacts({claims, row, status, time}) {
+  const code = {personal: false}, rows = [[subject(claims, code), objectOf(claims, code)], [say('status', lang), say(status, lang)],
+    [say('issuer', lang), nameOf(row.names, lang)]];
+  if (claims.notAfter) rows.push([say('until', lang), day(claims.notAfter * 1000)]);
+  return list([...rows, [say('ledger', lang), day(time)]]);
+}
+
 function facts(reason, v) {
   if (!v?.parsed || !v.key) return [];
   const accepted = classOf(reason) === 'accepted';
@@ -123,7 +147,7 @@ function facts(reason, v) {
   if (claims.notAfter) rows.push([say('until', lang), day(claims.notAfter * 1000)]);
   if (claims.places.length > 0) rows.push([say('places', lang), claims.places.join(', ')]);
   if (accepted) rows.push([say('ledger', lang), day(Math.min(...v.logs.map(l => l.time)))]);
-  return rows.flatMap(([name, value]) => [element('dt', name), element('dd', value)]);
+  return list(rows);
 }
 
 function subject(claims, code) {

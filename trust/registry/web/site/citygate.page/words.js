@@ -24,6 +24,7 @@ export const reasons = {
 
 export const states = {
   'checking': ['正在核验', 'Checking', '请稍候。', 'One moment, please.'],
+  'record': ['账本中有此编号', 'On record', '这里只查编号；要验真伪，请扫描铭牌上的码。', 'Only the number was looked up: to check a plate, scan its code.'],
   'empty': ['请扫描二维码', 'Scan the code', '网址里没有码的内容，请用手机相机重新扫描。', 'This address holds no code: scan it with your camera again.'],
 };
 
@@ -34,15 +35,16 @@ const ui = {
   'again': ['重新核验', 'Check again'],
   'privacy': ['核验在本机完成，码的内容不会发送出去。', 'Checked on this phone. The code is not sent anywhere.'],
   'issuer': ['发码单位', 'Issued by'],
-  'address': ['网址', 'Address'],
   'until': ['有效至', 'Valid until'],
   'from': ['生效时间', 'Valid from'],
   'places': ['限用地点', 'Valid at'],
   'ledger': ['账本时间', 'Ledger as of'],
-  'reason': ['结果代码', 'Result code'],
+  'status': ['状态', 'Status'],
+  'good': ['在用', 'in use'],
+  'revoked': ['已作废', 'withdrawn'],
+  'suspended': ['暂停使用', 'on hold'],
   'personal': ['个人码', 'Personal code'],
   'ending': ['尾号 ', 'ending '],
-  'object': ['编号', 'Number'],
   'holder': ['我的城市码', 'My city code'],
   'show': ['请对准终端镜头', 'Show it to the kiosk'],
   'renews': ['每 5 秒更新，请勿截图。', 'New every 5 seconds: no screenshots.'],
