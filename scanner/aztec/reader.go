@@ -64,7 +64,7 @@ func (r *Reader) try(e *bullseye) {
 		}
 		r.sample(&p)
 		for _, a := range attempts {
-			s := Modules{Side: p.side(), V: r.grid.Judge(a.alpha, e.light)}
+			s := Modules{Side: p.side(), V: r.grid.JudgeWithin(a.alpha, a.around, e.light)}
 			r.Work -= 8 * s.Side * s.Side
 			r.decoder.Erasures = a.erasures
 			if s, ok := r.decoder.symbol(&s, m); ok {
@@ -75,11 +75,12 @@ func (r *Reader) try(e *bullseye) {
 	}
 }
 
-// attempts are the strengths of sharpening, in 1/256, with which a sampled symbol is decoded, and whether erasures are tried.
+// attempts are the strengths of sharpening, in 1/256, and the surroundings, in modules, with which a sampled symbol is judged, and whether erasures are tried.
 var attempts = [...]struct {
 	alpha    int32
+	around   int
 	erasures bool
-}{{24, false}, {0, false}, {70, false}, {24, true}}
+}{{24, luma.Around, false}, {0, luma.Around, false}, {70, luma.Around, false}, {24, 2, false}, {24, luma.Around, true}}
 
 // expand moves the place's corners out to the symbol's, step by step, each time fitted to as much of the reference grid as it covers.
 func (r *Reader) expand(p *place, light bool) {

@@ -105,11 +105,12 @@ func (r *Reader) try(c *corner) {
 	}
 }
 
-// attempts are the strengths of sharpening, in 1/256, with which a sampled symbol is decoded, and whether erasures are tried.
+// attempts are the strengths of sharpening, in 1/256, and the surroundings, in modules, with which a sampled symbol is judged, and whether erasures are tried.
 var attempts = [...]struct {
 	alpha    int32
+	around   int
 	erasures bool
-}{{24, false}, {0, false}, {70, false}, {24, true}}
+}{{24, luma.Around, false}, {0, luma.Around, false}, {70, luma.Around, false}, {24, 2, false}, {24, luma.Around, true}}
 
 // read samples a place and decodes it.
 func (r *Reader) read(p *place, light bool) bool {
@@ -126,7 +127,7 @@ func (r *Reader) read(p *place, light bool) bool {
 	}
 	r.Work -= 6 * rows * cols
 	for _, a := range attempts {
-		m := Modules{Rows: rows, Cols: cols, V: r.grid.Judge(a.alpha, light)}
+		m := Modules{Rows: rows, Cols: cols, V: r.grid.JudgeWithin(a.alpha, a.around, light)}
 		r.Work -= 8 * rows * cols
 		r.decoder.Erasures = a.erasures
 		if s, ok := r.decoder.Decode(&m); ok {

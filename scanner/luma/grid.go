@@ -4,13 +4,14 @@ package luma
 
 // Grid is a sampled grid of modules and the working memory to judge it.
 type Grid struct {
-	W, H  int
-	Gray  []int32 // rows of W values in 1/256 gray levels
-	sharp []int32
-	soft  []int16
-	sum   []int64
-	dark  []int64
-	count []int32
+	W, H   int
+	around int
+	Gray   []int32 // rows of W values in 1/256 gray levels
+	sharp  []int32
+	soft   []int16
+	sum    []int64
+	dark   []int64
+	count  []int32
 }
 
 // Resize sets the number of modules.
@@ -33,9 +34,13 @@ func (m *Image) Patch(p, u, v Point) int {
 	return (m.At(p.X, p.Y)*2 + m.At(p.X+a.X, p.Y+a.Y) + m.At(p.X-a.X, p.Y-a.Y) + m.At(p.X+b.X, p.Y+b.Y) + m.At(p.X-b.X, p.Y-b.Y)) / 6
 }
 
-// Judge returns each module's value against its surroundings: above 0 is dark, or light where light is set, and the size is the confidence. Before that
-// each module is sharpened: alpha/256 of its difference to each of its four neighbours is added, which undoes blur that reaches them.
-func (g *Grid) Judge(alpha int32, light bool) []int16 {
+// Judge is JudgeWithin with the usual surroundings.
+func (g *Grid) Judge(alpha int32, light bool) []int16 { return g.JudgeWithin(alpha, Around, light) }
+
+// JudgeWithin returns each module's value against its surroundings, around modules to each side: above 0 is dark, or light where light is set, and the size is the
+// confidence. Before that each module is sharpened: alpha/256 of its difference to each of its four neighbours is added, which undoes blur that reaches them.
+func (g *Grid) JudgeWithin(alpha int32, around int, light bool) []int16 {
+	g.around = around
 	g.sharpen(alpha)
 	g.sumUp(func(i int) bool { return true }, g.sum, nil)
 	for y := range g.H {
@@ -98,11 +103,12 @@ func (g *Grid) sharpen(alpha int32) {
 	}
 }
 
-// around is how many modules to each side count as a module's surroundings.
-const around = 6
+// Around is how many modules to each side are the surroundings of a module where nothing speaks for fewer. Few follow the edge of a shadow, and err where there is
+// one colour for some modules.
+const Around = 6
 
 func (g *Grid) bounds(x, y int) (x0, x1, y0, y1 int) {
-	return max(0, x-around), min(g.W, x+around+1), max(0, y-around), min(g.H, y+around+1)
+	return max(0, x-g.around), min(g.W, x+g.around+1), max(0, y-g.around), min(g.H, y+g.around+1)
 }
 
 // window returns the sum over a module's surroundings and their number.

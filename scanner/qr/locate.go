@@ -96,22 +96,51 @@ func (r *Reader) measure(g *legs) bool {
 }
 
 // finders3 correlates each of the three finder patterns with the picture along the directions that the triple gives: patterns of one symbol
-// are turned alike.
+// are turned alike, but for the perspective.
 func (r *Reader) finders3(g *legs) bool {
-	u, v := g.tr.Center.Sub(g.tl.Center), g.bl.Center.Sub(g.tl.Center)
-	u, v = u.Mul(1/u.Len()), v.Mul(1/v.Len())
+	tl, tr, bl := g.tl.Center, g.tr.Center, g.bl.Center
+	br := g.fourth()
+	unit := func(a, b luma.Point) luma.Point { d := b.Sub(a); return d.Mul(1 / d.Len()) }
 	sum := 0.0
 	for _, f := range [...]struct {
 		f    *luma.Finder
-		x, y float64
-	}{{g.tl, g.mTop, g.mLeft}, {g.tr, g.mRight, g.mLeft * g.mRight / g.mTop}, {g.bl, g.mTop * g.mDown / g.mLeft, g.mDown}} {
-		c := r.finderAt(f.f, u.Mul(f.x), v.Mul(f.y), g.light)
+		u, v luma.Point
+		x, y float64 // sizes where they were measured, or 0, and what they are if they cannot be
+		z    float64
+	}{
+		{g.tl, unit(tl, tr), unit(tl, bl), g.mTop, g.mLeft, 0},
+		{g.tr, unit(tl, tr), unit(tr, br), g.mRight, 0, g.mLeft * g.mRight / g.mTop},
+		{g.bl, unit(bl, br), unit(tl, bl), 0, g.mDown, g.mTop * g.mDown / g.mLeft},
+	} {
+		if f.x == 0 {
+			if f.x = r.moduleAlong(f.f, f.u); f.x == 0 {
+				f.x = f.z
+			}
+		}
+		if f.y == 0 {
+			if f.y = r.moduleAlong(f.f, f.v); f.y == 0 {
+				f.y = f.z
+			}
+		}
+		c := r.finderAt(f.f, f.u.Mul(f.x), f.v.Mul(f.y), g.light)
 		if c < minFinder {
 			return false
 		}
 		sum += c
 	}
 	return sum > 3*goodFinder
+}
+
+// flat and fourth estimate where the centre of a fourth finder pattern would be: without perspective, and with that which the modules' sizes tell. The scale of a
+// plane in perspective falls with the square of the depth, so the roots of the sizes are the weights of the corners.
+func (g *legs) flat() luma.Point { return g.tr.Center.Add(g.bl.Center).Sub(g.tl.Center) }
+
+func (g *legs) fourth() luma.Point {
+	wt, wl := math.Sqrt(g.mTop/g.mRight), math.Sqrt(g.mLeft/g.mDown)
+	if w := wt + wl - 1; w > 0.3 {
+		return g.tr.Center.Mul(wt).Add(g.bl.Center.Mul(wl)).Sub(g.tl.Center).Mul(1 / w)
+	}
+	return g.flat()
 }
 
 // finderAt correlates the 7x7 modules of a finder pattern with the picture; u and v lead from module to module.
@@ -194,14 +223,7 @@ func (r *Reader) levelFor(module float64) (*luma.Level, float64) {
 func (r *Reader) locate(g *legs, version int) (best place, ok bool) {
 	r.marks.set(version)
 	p := place{version: version, tl: g.tl.Center, tr: g.tr.Center, bl: g.bl.Center}
-	flat := p.tr.Add(p.bl).Sub(p.tl)
-	// The scale of a plane in perspective falls with the square of the depth: the roots of the module sizes are the weights of the corners.
-	wt, wl := math.Sqrt(g.mTop/g.mRight), math.Sqrt(g.mLeft/g.mDown)
-	tilted := flat
-	if w := wt + wl - 1; w > 0.3 {
-		tilted = p.tr.Mul(wt).Add(p.bl.Mul(wl)).Sub(p.tl).Mul(1 / w)
-	}
-	for _, br := range [...]luma.Point{flat, tilted} {
+	for _, br := range [...]luma.Point{g.flat(), g.fourth()} {
 		p.br = br
 		if !p.setH() {
 			continue

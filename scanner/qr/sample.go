@@ -70,11 +70,12 @@ func (m *mesh) shift(x, y int) luma.Point {
 	return top.Mul(1 - fy).Add(m.moved[k+m.n].Mul(1 - fx).Add(m.moved[k+m.n+1].Mul(fx)).Mul(fy))
 }
 
-// attempts are the strengths of sharpening, in 1/256, with which a sampled symbol is decoded, and whether erasures are tried.
+// attempts are the strengths of sharpening, in 1/256, and the surroundings, in modules, with which a sampled symbol is judged, and whether erasures are tried.
 var attempts = [...]struct {
 	alpha    int32
+	around   int
 	erasures bool
-}{{30, false}, {0, false}, {76, false}, {30, true}}
+}{{30, luma.Around, false}, {0, luma.Around, false}, {76, luma.Around, false}, {30, 2, false}, {30, luma.Around, true}}
 
 // read samples a place and decodes it.
 func (r *Reader) read(p *place, light bool) (Found, bool) {
@@ -85,7 +86,7 @@ func (r *Reader) read(p *place, light bool) (Found, bool) {
 	}
 	r.sample(p, n)
 	for _, a := range attempts {
-		m := Modules{Side: n, V: r.grid.Judge(a.alpha, light)}
+		m := Modules{Side: n, V: r.grid.JudgeWithin(a.alpha, a.around, light)}
 		r.Work -= 8 * n * n
 		r.decoder.Erasures = a.erasures
 		if s, ok := r.decoder.Decode(&m); ok {
