@@ -62,6 +62,8 @@ func TestInChromium(t *testing.T) {
 	t.Run("history", s.testHistory)
 	t.Run("holder", s.testHolder)
 	t.Run("record", s.testRecord)
+	t.Run("agreement", s.testAgreement)
+	t.Run("words", s.testWords)
 }
 
 // set makes a world the one that is served.

@@ -1,10 +1,15 @@
 // Gives the verdicts of the table that all verifiers share, from entries in memory instead of a mirror.
 
 import {decodeBase64} from '/citygate.page/bytes.js';
+import {parseText} from '/citygate.page/code.js';
 import {foldDirectory} from '/citygate.page/directory.js';
 import {foldStatus} from '/citygate.page/ledger.js';
+import {parseKey} from '/citygate.page/keys.js';
+import {openCheckpoint, readPolicy} from '/citygate.page/note.js';
+import {parseEntry} from '/citygate.page/rows.js';
 import {Tree, leafHash, rootOf, tileWidth} from '/citygate.page/tree.js';
-import {check} from '/citygate.page/verdict.js';
+import {check, classOf, policyFor} from '/citygate.page/verdict.js';
+import {reasons} from '/citygate.page/words.js';
 
 // tiles reads any tile of a log from its leaves.
 function tiles(leaves) {
@@ -49,3 +54,26 @@ window.shared = async table => {
   }
   return out;
 };
+
+// readers say for each of some inputs whether it is read, and as what: texts as they are, octets in base64.
+window.readers = {
+  text: s => parseText(s).reason ?? 'read',
+  entry: async s => {
+    try {
+      return String((await parseEntry(decodeBase64(s))).kind);
+    } catch {
+      return 'refused';
+    }
+  },
+  note: async (s, policy) => {
+    const head = await openCheckpoint(readPolicy(policy), decodeBase64(s));
+    return head ? `${head.size} ${head.time}` : 'refused';
+  },
+  key: s => parseKey(s, 'any') ? 'read' : 'refused',
+  status: s => foldStatus([decodeBase64(s)])(300),
+};
+
+window.readAll = (name, inputs, more) => Promise.all(inputs.map(s => readers[name](s, more)));
+
+window.words = () => ({reasons, classes: Object.fromEntries(Object.keys(reasons).map(r => [r, classOf(r)])),
+  policies: Array.from({length: 20}, (_, kind) => policyFor(kind))});

@@ -10,6 +10,7 @@ export async function fetchPublished(path, limit, reload = false) {
     signal: AbortSignal.timeout(answerLimit)});
   if (r.status === 404 || r.status === 410) return null;
   if (!r.ok) throw new Error(`${path}: ${r.status}`);
+  if (Number(r.headers.get('content-length')) > limit) throw new Error(`${path}: too long`);
   const b = new Uint8Array(await r.arrayBuffer());
   if (b.length > limit) throw new Error(`${path}: ${b.length} octets`);
   return b;

@@ -7,7 +7,7 @@ import {openCheckpoint} from './note.js';
 import {covers, validPath} from './identifier.js';
 import {leafHash, nodeHash} from './tree.js';
 
-const maxAnswer = 128 << 10;
+const maxAnswer = 80 << 10;
 const proofForm = /^c2sp\.org\/tlog-proof@v1\nextra ([^\n]*)\nindex (0|[1-9][0-9]{0,14})\n((?:[^\n]+\n){0,63})\n/;
 
 // lookUp gives {claims, index, row, time, status} of the newest record that the host shows of an identifier without its "MA.", null

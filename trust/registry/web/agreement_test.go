@@ -1,0 +1,188 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"citygate/trust"
+	"citygate/trust/code"
+	"citygate/trust/ledger"
+)
+
+// This file holds the page's readers to Go's: on thousands of mangled inputs both read, or refuse, the same.
+
+// testPage opens the page of tests, which has the pages' modules.
+func (s *stage) testPage(t *testing.T) context.Context {
+	s.set(newWorld(t))
+	page := tab(t, s.ctx, "en")
+	run(t, page, "page", chromedp.Navigate("https://test.example/test/shared.html"), chromedp.Poll(`typeof readAll === 'function'`, nil))
+	return page
+}
+
+// agree compares what the page makes of inputs with what want makes of them.
+func agree(t *testing.T, page context.Context, reader string, inputs []string, more any, want func(string) string) {
+	t.Helper()
+	in, err := json.Marshal([]any{reader, inputs, more})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	run(t, page, reader, chromedp.Evaluate(fmt.Sprintf("readAll(...%s)", in), &got, awaitPromise))
+	if len(got) != len(inputs) {
+		t.Fatalf("%s: %d answers on %d inputs", reader, len(got), len(inputs))
+	}
+	seen, wrong := map[string]int{}, 0
+	for i, s := range inputs {
+		w := want(s)
+		seen[w]++
+		if got[i] != w {
+			if wrong++; wrong < 5 {
+				t.Errorf("%s: page %s, Go %s: %.200s", reader, got[i], w, s)
+			}
+		}
+	}
+	t.Logf("%s: %v, %d differ", reader, seen, wrong)
+	if len(seen) < 2 {
+		t.Errorf("%s: all %d inputs are alike", reader, len(inputs))
+	}
+}
+
+// mangled gives b itself, b cut off everywhere, with each bit changed, and with octets that mean something in CBOR put in.
+func mangled(b []byte, most int) [][]byte {
+	r := rand.New(rand.NewPCG(1, uint64(len(b))))
+	out := [][]byte{b, append(bytes.Clone(b), 0)}
+	for range most / 3 {
+		i := r.IntN(len(b))
+		flipped, put := bytes.Clone(b), bytes.Clone(b)
+		flipped[i] ^= 1 << r.IntN(8)
+		put[i] = []byte{0, 1, 0x18, 0x40, 0x5f, 0x80, 0x9f, 0xa0, 0xc0, 0xf6, 0xff, 0x0a, '\n', ' ', '+', '='}[r.IntN(16)]
+		out = append(out, flipped, put, b[:i])
+	}
+	return out
+}
+
+func texts(list [][]byte) []string {
+	var out []string
+	for _, b := range list {
+		out = append(out, base64.StdEncoding.EncodeToString(b))
+	}
+	return out
+}
+
+func octets(s string) []byte {
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// testAgreement mangles everything that the page reads.
+func (s *stage) testAgreement(t *testing.T) {
+	page := s.testPage(t)
+	w := s.world.Load()
+	shown := w.presented(w.code("permit", "sjz"), time.Now())
+	var in []string
+	for _, text := range []string{w.text(w.code("lamp", "sjz")), w.text(w.code("placed", "sjz")), shown} {
+		head, digits, _ := strings.Cut(text, "#")
+		raw, err := code.DecodeDigits(digits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range mangled(raw, 1500) {
+			in = append(in, head+"#"+code.EncodeDigits(b))
+		}
+		for _, b := range mangled([]byte(text), 900) {
+			if !slices.ContainsFunc(b, func(c byte) bool { return c > 127 }) { // no address has other characters
+				in = append(in, string(b))
+			}
+		}
+	}
+	agree(t, page, "text", in, nil, func(s string) string {
+		_, err := code.ParseText(s)
+		switch {
+		case errors.Is(err, code.ErrForeign):
+			return "foreign"
+		case errors.Is(err, code.ErrUnsupported):
+			return "unsupported"
+		case err != nil:
+			return "malformed"
+		}
+		return "read"
+	})
+
+	in = nil
+	for i := range w.Directory.Size() {
+		in = append(in, texts(mangled(w.Directory.Entry(i), 300))...)
+	}
+	agree(t, page, "entry", in, nil, func(s string) string {
+		e, err := ledger.ParseDirectoryEntry(0, octets(s))
+		if err != nil {
+			return "refused"
+		}
+		return fmt.Sprint(e.Kind)
+	})
+
+	policy := w.Root.Directory
+	agree(t, page, "note", texts(mangled(w.Directory.Checkpoint(w.Time), 600)), policy, func(s string) string {
+		cp, err := policy.Open(octets(s))
+		if err != nil {
+			return "refused"
+		}
+		return fmt.Sprintf("%d %d", cp.Size, cp.Time.Unix())
+	})
+
+	in = nil
+	for action := range 6 {
+		if raw, err := (ledger.StatusEntry{Index: 300, Status: ledger.Status(action), Time: 1782900000}).Encode(); err == nil {
+			in = append(in, texts(mangled(raw, 150))...)
+		}
+	}
+	agree(t, page, "status", in, nil, func(s string) string {
+		var set *ledger.StatusSet
+		return set.With([][]byte{octets(s)}).Of(300).String()
+	})
+}
+
+// testWords: the page has words for every reason that Check gives, in the same class, and the policies of package trust.
+func (s *stage) testWords(t *testing.T) {
+	page := s.testPage(t)
+	var got struct {
+		Reasons  map[trust.Reason][]string
+		Classes  map[trust.Reason]string
+		Policies []struct {
+			NeedSignature bool
+			MaxAge        int64
+		}
+	}
+	run(t, page, "words", chromedp.Evaluate("words()", &got))
+	later := []trust.Reason{trust.Closed, trust.TooSoon, trust.Replayed}
+	for _, r := range trust.Reasons() {
+		if slices.Contains(later, r) {
+			continue
+		}
+		if len(got.Reasons[r]) != 4 || slices.Contains(got.Reasons[r], "") || got.Classes[r] != r.Class().String() {
+			t.Errorf("%s: words %q, class %s", r, got.Reasons[r], got.Classes[r])
+		}
+	}
+	if want := len(trust.Reasons()) - len(later); len(got.Reasons) != want {
+		t.Errorf("words for %d reasons, want %d", len(got.Reasons), want)
+	}
+	for kind, p := range got.Policies {
+		want := trust.DefaultPolicy().For(uint64(kind))
+		if p.NeedSignature != want.NeedSignature || p.MaxAge != want.MaxAge.Milliseconds() {
+			t.Errorf("kind %d: %+v, want %+v", kind, p, want)
+		}
+	}
+}
