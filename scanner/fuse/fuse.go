@@ -10,6 +10,7 @@ import "citygate/scanner/luma"
 type Sample struct {
 	W, H    int
 	Soft    []int16 // rows of W modules, above 0 dark, the size is the confidence
+	Gray    []int32 // the same modules in gray levels of any unit; nil if they are not known
 	Light   bool    // light modules on a dark ground; Soft is above 0 for the symbol's own dark ones
 	Corners luma.Quad
 	Score   float64 // how well known modules agreed; higher is better
@@ -22,8 +23,9 @@ const MaxMissed = 3
 type Missed struct {
 	Keep bool // whether samples are wanted
 
-	list [MaxMissed]Sample
-	n    int
+	list     [MaxMissed]Sample
+	n        int
+	low, top []int32
 }
 
 // Reset forgets all samples.
@@ -58,7 +60,8 @@ func (m *Missed) Add(s Sample) {
 	if at >= 0 {
 		soft := append(m.list[at].Soft[:0], s.Soft...)
 		m.list[at] = s
-		m.list[at].Soft = soft
+		m.list[at].Soft, m.list[at].Gray = soft, nil
+		m.weigh(&s, soft)
 	}
 }
 

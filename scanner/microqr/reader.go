@@ -163,7 +163,7 @@ func (r *Reader) read(p *lone.Place, n int) bool {
 		}
 	}
 	if r.Missed.Keep {
-		r.Missed.Add(fuse.Sample{W: n, H: n, Soft: r.grid.Judge(sharpening[0], p.Light), Light: p.Light, Corners: p.Corners, Score: p.Score})
+		r.Missed.Add(fuse.Sample{W: n, H: n, Soft: r.grid.Judge(sharpening[0], p.Light), Gray: r.grid.Gray, Light: p.Light, Corners: p.Corners, Score: p.Score})
 	}
 	return false
 }

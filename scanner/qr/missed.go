@@ -15,7 +15,7 @@ func (r *Reader) miss(p *place, light bool) {
 		return
 	}
 	n := side(p.version)
-	s := fuse.Sample{W: n, H: n, Soft: r.grid.Judge(missedSharpening, light), Light: light, Score: p.score}
+	s := fuse.Sample{W: n, H: n, Soft: r.grid.Judge(missedSharpening, light), Gray: r.grid.Gray, Light: light, Score: p.score}
 	for i, c := range luma.Rect(0, 0, float64(n), float64(n)) {
 		s.Corners[i] = p.h.At(c)
 	}

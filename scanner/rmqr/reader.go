@@ -173,7 +173,7 @@ func (r *Reader) read(p *lone.Place, mirrored bool) bool {
 	}
 	if r.Missed.Keep {
 		soft := r.grid.Judge(attempts[0].alpha, p.Light)
-		r.Missed.Add(fuse.Sample{W: s.w, H: s.h, Soft: soft, Light: p.Light, Corners: p.Corners, Score: p.Score})
+		r.Missed.Add(fuse.Sample{W: s.w, H: s.h, Soft: soft, Gray: r.grid.Gray, Light: p.Light, Corners: p.Corners, Score: p.Score})
 	}
 	return false
 }
