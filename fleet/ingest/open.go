@@ -24,8 +24,7 @@ func (w *worker) openBatch(ctx context.Context, m message, known map[string]flee
 	}
 	dev, ok := known[b.Device]
 	if !ok {
-		if dev, err = w.in.store.Device(ctx, b.Device); err != nil {
-			w.stranger(b.Device, err)
+		if dev, ok = w.device(ctx, b.Device); !ok {
 			return store.Batch{}, false
 		}
 		known[b.Device] = dev
@@ -110,4 +109,20 @@ func (w *worker) find(ctx context.Context, f fleet.Finding) {
 	if err := w.in.store.Find(ctx, f); err != nil && ctx.Err() == nil {
 		w.in.cfg.Logger.Warn("finding could not be stored", "device", f.Device, "error", err)
 	}
+}
+
+// device reads the enrolment list, and drops the message of a device that is not
+// on it.
+func (w *worker) device(ctx context.Context, name string) (dev fleet.Device, ok bool) {
+	var err error
+	ok = w.untilStored(ctx, func() error {
+		if dev, err = w.in.store.Device(ctx, name); errors.Is(err, fleet.ErrUnknownDevice) {
+			return nil
+		}
+		return err
+	})
+	if ok && err != nil {
+		w.stranger(name, err)
+	}
+	return dev, ok && err == nil
 }

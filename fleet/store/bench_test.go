@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"path/filepath"
 	"testing"
 
 	"citygate/fleet/store"
@@ -11,7 +10,7 @@ import (
 // batches of 32 events, as a worker does while a gateway drains.
 func BenchmarkCommit(b *testing.B) {
 	const size, group = 32, 64
-	s, err := store.Open(filepath.Join(b.TempDir(), "fleet.db"), store.Options{})
+	s, err := store.Open(database(b), store.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -31,18 +31,22 @@ func (s *Store) Commit(ctx context.Context, batches []Batch) ([]Result, error) {
 		}
 	}
 	results := make([]Result, len(batches))
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		stmts, err := prepareCommit(ctx, tx)
+	names := make([]string, len(batches))
+	for i, b := range batches {
+		names[i] = b.Device
+	}
+	err := s.inTx(ctx, names, func(tx *sql.Tx) error {
+		rows, err := s.kind.rows(ctx, tx)
 		if err != nil {
 			return err
 		}
-		defer stmts.close()
+		defer rows.close()
 		for i, b := range batches {
-			if results[i], err = s.commitOne(ctx, tx, stmts, b); err != nil {
+			if results[i], err = s.commitOne(ctx, tx, rows, b); err != nil {
 				return fmt.Errorf("commit %s %016x from %d: %w", b.Device, b.Epoch, b.First(), err)
 			}
 		}
-		return nil
+		return rows.flush(ctx)
 	})
 	if err != nil {
 		return nil, err
@@ -57,7 +61,7 @@ func (s *Store) Commit(ctx context.Context, batches []Batch) ([]Result, error) {
 	return results, nil
 }
 
-func (s *Store) commitOne(ctx context.Context, tx *sql.Tx, stmts *commitStmts, b Batch) (Result, error) {
+func (s *Store) commitOne(ctx context.Context, tx *sql.Tx, rows rowWriter, b Batch) (Result, error) {
 	device, err := deviceID(ctx, tx, b.Device)
 	if errors.Is(err, fleet.ErrUnknownDevice) {
 		return Result{Outcome: Stranger}, nil
@@ -71,7 +75,7 @@ func (s *Store) commitOne(ctx context.Context, tx *sql.Tx, stmts *commitStmts, b
 	if b.First() > ep.mark+1 {
 		return Result{Outcome: Ahead, Mark: ep.mark, Chain: ep.chain, NeedFirst: ep.mark + 1, NeedLast: b.First() - 1}, nil
 	}
-	fork, err := findFork(ctx, tx, ep, b)
+	fork, err := findFork(ctx, tx, rows, ep, b)
 	if err != nil {
 		return Result{}, err
 	}
@@ -81,11 +85,11 @@ func (s *Store) commitOne(ctx context.Context, tx *sql.Tx, stmts *commitStmts, b
 	if b.Last() <= ep.mark {
 		return Result{Outcome: Repeated, Mark: ep.mark, Chain: ep.chain}, nil
 	}
-	return s.extend(ctx, tx, stmts, ep, b)
+	return s.extend(ctx, tx, rows, ep, b)
 }
 
 // extend commits what lies above the mark and moves the mark to the batch's end.
-func (s *Store) extend(ctx context.Context, tx *sql.Tx, stmts *commitStmts, ep epochRow, b Batch) (Result, error) {
+func (s *Store) extend(ctx context.Context, tx *sql.Tx, rows rowWriter, ep epochRow, b Batch) (Result, error) {
 	now := s.now()
 	last := b.Items[len(b.Items)-1]
 	old := ep.mark
@@ -99,7 +103,7 @@ func (s *Store) extend(ctx context.Context, tx *sql.Tx, stmts *commitStmts, ep e
 			continue
 		}
 		it.First = max(it.First, old+1)
-		if err := s.addItem(ctx, tx, stmts, ep, it, now); err != nil {
+		if err := s.addItem(ctx, tx, rows, ep, it, now); err != nil {
 			return Result{}, err
 		}
 		tally.add(it)
@@ -109,7 +113,7 @@ func (s *Store) extend(ctx context.Context, tx *sql.Tx, stmts *commitStmts, ep e
 			}
 		}
 	}
-	if err := tally.save(ctx, stmts, ep.device); err != nil {
+	if err := tally.save(ctx, rows, ep.device); err != nil {
 		return Result{}, err
 	}
 	if err := s.checkSuccessors(ctx, tx, ep); err != nil {
@@ -118,15 +122,16 @@ func (s *Store) extend(ctx context.Context, tx *sql.Tx, stmts *commitStmts, ep e
 	if err := s.resolveGaps(ctx, tx, ep.device, ep.epoch, ep.mark); err != nil {
 		return Result{}, err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE devices SET heard_us = MAX(heard_us, $1) WHERE id = $2`, micros(now), ep.device)
+	_, err := tx.ExecContext(ctx, `UPDATE devices SET heard_us = $1 WHERE id = $2 AND heard_us < $1`, micros(now), ep.device)
 	return Result{Outcome: Committed, Mark: ep.mark, Chain: ep.chain, New: ep.mark - old}, err
 }
 
-func (s *Store) addItem(ctx context.Context, tx *sql.Tx, stmts *commitStmts, ep epochRow, it Item, now time.Time) error {
+func (s *Store) addItem(ctx context.Context, tx *sql.Tx, rows rowWriter, ep epochRow, it Item, now time.Time) error {
 	f := fleet.Finding{Device: ep.name, Epoch: ep.epoch, First: it.First, Last: it.Last, Detail: it.Reason, Theirs: it.Chain[:], Evidence: it.Raw}
 	switch it.Kind {
 	case ItemEvicted:
-		if _, err := stmts.evicted.ExecContext(ctx, ep.id, int64(it.First), int64(it.Last), micros(now), it.Raw, it.Chain[:]); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO evicted (epoch, first, last, stored_us, raw, chain)
+			VALUES ($1, $2, $3, $4, $5, $6)`, ep.id, int64(it.First), int64(it.Last), micros(now), it.Raw, it.Chain[:]); err != nil {
 			return fmt.Errorf("store evicted range: %w", err)
 		}
 		f.Kind = fleet.Evicted
@@ -141,11 +146,8 @@ func (s *Store) addItem(ctx context.Context, tx *sql.Tx, stmts *commitStmts, ep 
 			return err
 		}
 	}
-	_, err := stmts.event.ExecContext(ctx, ep.id, int64(it.First), micros(it.At), micros(now), it.Type, it.Verdict, it.Raw, it.Chain[:])
-	if err != nil {
-		return fmt.Errorf("store event %d: %w", it.First, err)
-	}
-	return nil
+	return rows.event(ctx, eventRow{epoch: ep.id, seq: int64(it.First), at: micros(it.At), stored: micros(now),
+		kind: it.Type, verdict: it.Verdict, raw: it.Raw, chain: it.Chain[:]})
 }
 
 func loadEpoch(ctx context.Context, tx *sql.Tx, device int64, b Batch) (epochRow, error) {

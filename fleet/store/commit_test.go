@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -16,11 +15,8 @@ import (
 // However batches are cut, repeated, reordered and spread over workers, every
 // number is stored once, under the device's own chain.
 func TestCommitExactlyOnce(t *testing.T) {
-	dir := t.TempDir()
-	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		run++
-		s, err := store.Open(filepath.Join(dir, "run"+string(rune('a'+run%26))+rapid.StringMatching(`[a-z]{8}`).Draw(rt, "file")), store.Options{})
+		s, err := store.Open(database(t), store.Options{})
 		if err != nil {
 			rt.Fatal(err)
 		}

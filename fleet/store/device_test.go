@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -92,7 +91,7 @@ var epochStart = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 
 func open(tb testing.TB) *store.Store {
 	tb.Helper()
-	s, err := store.Open(filepath.Join(tb.TempDir(), "fleet.db"), store.Options{Now: func() time.Time { return epochStart.Add(time.Hour) }})
+	s, err := store.Open(database(tb), store.Options{Now: func() time.Time { return epochStart.Add(time.Hour) }})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func (s *Store) AddDevice(ctx context.Context, d fleet.Device) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+	return s.inTx(ctx, []string{d.Name}, func(tx *sql.Tx) error {
 		var key []byte
 		err := tx.QueryRowContext(ctx, `SELECT event_key FROM devices WHERE name = $1`, d.Name).Scan(&key)
 		switch {

@@ -1,7 +1,8 @@
 // Package store is the fleet's database: the enrolment list, every event with
 // its chain, findings, and what each gateway last said of itself. It is SQLite
 // with write-ahead log and synchronous=FULL, one writing connection and a
-// separate read-only pool.
+// separate read-only pool; or PostgreSQL with synchronous_commit on, which
+// several servers may share. Tables and promises are the same in both.
 //
 // The guarantee that acknowledgements rest on: when Commit returns, every
 // batch whose outcome is Committed or Repeated is on disk together with the

@@ -142,10 +142,10 @@ func (s *Store) eventsPage(ctx context.Context, q EventsQuery, e Epoch, after, b
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT first, last, kind, raw, chain, stored_us FROM (
 		SELECT * FROM (SELECT seq AS first, seq AS last, CASE type WHEN '' THEN 2 ELSE 0 END AS kind, raw, chain, stored_us
-			FROM events WHERE epoch = $1 AND seq > $2 AND seq < $3 ORDER BY seq `+order+` LIMIT $4)
+			FROM events WHERE epoch = $1 AND seq > $2 AND seq < $3 ORDER BY seq `+order+` LIMIT $4) AS kept
 		UNION ALL
 		SELECT * FROM (SELECT first, last, 1 AS kind, raw, chain, stored_us
-			FROM evicted WHERE epoch = $1 AND last > $2 AND first < $3 ORDER BY first `+order+` LIMIT $4)
+			FROM evicted WHERE epoch = $1 AND last > $2 AND first < $3 ORDER BY first `+order+` LIMIT $4) AS given_up
 		) AS both_kinds ORDER BY first `+order+` LIMIT $4`, e.rowID, int64(after), int64(before), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list events of %s: %w", q.Device, err)

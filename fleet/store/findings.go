@@ -16,7 +16,7 @@ const maxEvidence = 256 << 10
 // Find stores a finding. Seen again under the same device, kind, subject, epoch
 // and numbers, it counts up; a resolved gap opens again.
 func (s *Store) Find(ctx context.Context, f fleet.Finding) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.inTx(ctx, []string{f.Device}, func(tx *sql.Tx) error {
 		id, err := deviceID(ctx, tx, f.Device)
 		if err != nil {
 			return err
@@ -37,9 +37,9 @@ func (s *Store) addFinding(ctx context.Context, tx *sql.Tx, device int64, f flee
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)
 		ON CONFLICT (device, kind, subject, epoch, first, last)
 		DO UPDATE SET last_us = excluded.last_us, times = findings.times + 1,
-			resolved_us = CASE kind WHEN 'gap' THEN 0 ELSE resolved_us END,
-			reason = CASE kind WHEN 'gap' THEN '' ELSE reason END`,
-		device, string(f.Kind), f.Subject, int64(f.Epoch), int64(f.First), int64(f.Last), f.Detail,
+			resolved_us = CASE findings.kind WHEN 'gap' THEN 0 ELSE findings.resolved_us END,
+			reason = CASE findings.kind WHEN 'gap' THEN '' ELSE findings.reason END`,
+		device, string(f.Kind), f.Subject, int64(f.Epoch), int64(f.First), int64(f.Last), line(f.Detail),
 		blob(f.Ours), blob(f.Theirs), blob(evidence), now, now)
 	if err != nil {
 		return fmt.Errorf("store finding %s: %w", f.Kind, err)
@@ -70,12 +70,21 @@ type FindingsQuery struct {
 // Findings lists findings, the most recently seen first. Evidence is filled in
 // only when one finding is asked for by its ID.
 func (s *Store) Findings(ctx context.Context, q FindingsQuery) ([]fleet.Finding, error) {
+	return findings(ctx, s.read, q)
+}
+
+// querier is a pool, or a transaction of one.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func findings(ctx context.Context, db querier, q FindingsQuery) ([]fleet.Finding, error) {
 	where, args := []string{"1 = 1"}, []any{}
 	add := func(clause string, v any) {
 		args = append(args, v)
 		where = append(where, fmt.Sprintf(clause, len(args)))
 	}
-	evidence := "x''"
+	evidence := "substr(f.evidence, 1, 0)" // empty, in the words of both databases
 	if q.ID != 0 {
 		add("f.id = $%d", q.ID)
 		evidence = "f.evidence"
@@ -89,7 +98,7 @@ func (s *Store) Findings(ctx context.Context, q FindingsQuery) ([]fleet.Finding,
 	if q.Limit <= 0 {
 		q.Limit = 500
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT f.id, d.name, f.kind, f.subject, f.epoch, f.first, f.last, f.detail,
+	rows, err := db.QueryContext(ctx, `SELECT f.id, d.name, f.kind, f.subject, f.epoch, f.first, f.last, f.detail,
 		f.ours, f.theirs, `+evidence+`, f.first_us, f.last_us, f.times, f.resolved_us, f.reason
 		FROM findings f JOIN devices d ON d.id = f.device WHERE `+strings.Join(where, " AND ")+
 		fmt.Sprintf(` ORDER BY f.last_us DESC, f.id DESC LIMIT %d`, q.Limit), args...)
@@ -128,7 +137,7 @@ func (s *Store) Resolve(ctx context.Context, id int64, reason string) error {
 		return errors.New("a finding is closed only with a reason")
 	}
 	res, err := s.write.ExecContext(ctx, `UPDATE findings SET resolved_us = $1, reason = $2 WHERE id = $3 AND resolved_us = 0`,
-		micros(s.now()), reason, id)
+		micros(s.now()), line(reason), id)
 	if err != nil {
 		return fmt.Errorf("resolve finding %d: %w", id, err)
 	}
@@ -138,7 +147,11 @@ func (s *Store) Resolve(ctx context.Context, id int64, reason string) error {
 	return nil
 }
 
-// blob keeps SQLite from storing NULL for an empty value.
+// line makes text storable in both databases: PostgreSQL refuses what is not UTF-8,
+// and the number 0.
+func line(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\x00", "?") }
+
+// blob keeps databases from storing NULL for an empty value.
 func blob(b []byte) []byte {
 	if b == nil {
 		return []byte{}

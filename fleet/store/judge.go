@@ -15,9 +15,9 @@ import (
 // findFork compares a batch's chain with the committed one at every number
 // where both are known, and returns a finding at the first difference. Inside
 // an evicted range no chain is known; the next number that has one decides.
-func findFork(ctx context.Context, tx *sql.Tx, ep epochRow, b Batch) (*fleet.Finding, error) {
+func findFork(ctx context.Context, tx *sql.Tx, rows rowWriter, ep epochRow, b Batch) (*fleet.Finding, error) {
 	compare := func(seq uint64, theirs Chain) (*fleet.Finding, error) {
-		ours, known, err := chainAt(ctx, tx, ep, b, seq)
+		ours, known, err := chainAt(ctx, tx, rows, ep, b, seq)
 		if err != nil || !known || ours == theirs {
 			return nil, err
 		}
@@ -42,12 +42,15 @@ func findFork(ctx context.Context, tx *sql.Tx, ep epochRow, b Batch) (*fleet.Fin
 }
 
 // chainAt is the committed chain after number seq, if one is known there.
-func chainAt(ctx context.Context, tx *sql.Tx, ep epochRow, b Batch, seq uint64) (Chain, bool, error) {
+func chainAt(ctx context.Context, tx *sql.Tx, rows rowWriter, ep epochRow, b Batch, seq uint64) (Chain, bool, error) {
 	if seq == ep.mark {
 		return ep.chain, true, nil
 	}
 	if seq == 0 {
 		return wire.Chain0(b.Device, b.Epoch), true, nil
+	}
+	if err := rows.flush(ctx); err != nil {
+		return Chain{}, false, err
 	}
 	var chain []byte
 	err := tx.QueryRowContext(ctx, `SELECT chain FROM events WHERE epoch = $1 AND seq = $2

@@ -28,7 +28,7 @@ func (s *Store) Gateway(ctx context.Context, name string) (fleet.Gateway, error)
 }
 
 func (s *Store) gateways(ctx context.Context, name string) ([]fleet.Gateway, error) {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 	if err != nil {
 		return nil, fmt.Errorf("read gateways: %w", err)
 	}
@@ -40,7 +40,7 @@ func (s *Store) gateways(ctx context.Context, name string) ([]fleet.Gateway, err
 	if err := readRecent(ctx, tx, list, byID, s.now(), name); err != nil {
 		return nil, fmt.Errorf("read recent verdicts: %w", err)
 	}
-	open, err := s.Findings(ctx, FindingsQuery{Device: name, Limit: 10000})
+	open, err := findings(ctx, tx, FindingsQuery{Device: name, Limit: 10000})
 	if err != nil {
 		return nil, err
 	}

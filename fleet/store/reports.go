@@ -39,7 +39,11 @@ type Observation struct {
 func (s *Store) Observe(ctx context.Context, list []Observation) ([]error, error) {
 	errs := make([]error, len(list))
 	whats := make([]string, len(list))
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	names := make([]string, len(list))
+	for i, o := range list {
+		names[i] = o.Device
+	}
+	err := s.inTx(ctx, names, func(tx *sql.Tx) error {
 		for i, o := range list {
 			id, err := deviceID(ctx, tx, o.Device)
 			if errors.Is(err, fleet.ErrUnknownDevice) {
@@ -141,7 +145,7 @@ func (s *Store) keep(ctx context.Context, tx *sql.Tx, id int64, column string, e
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE devices SET `+column+` = $1, `+column+`_us = $2, heard_us = MAX(heard_us, $2) WHERE id = $3`,
+	_, err = tx.ExecContext(ctx, `UPDATE devices SET `+column+` = $1, `+column+`_us = $2, heard_us = CASE WHEN heard_us < $2 THEN $2 ELSE heard_us END WHERE id = $3`,
 		raw, micros(s.now()), id)
 	return err
 }

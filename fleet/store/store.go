@@ -3,28 +3,17 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"net/url"
-	"os"
 	"strings"
 	"time"
-
-	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
 )
 
-//go:embed migrations
-var migrations embed.FS
-
 const (
-	readers         = 4
-	busyTimeoutMS   = 5000
-	walLimitBytes   = 64 << 20
 	checkpointEvery = 5 * time.Minute
 	rootsKept       = 4096 // sizes of a log for which the first root is remembered
+	attempts        = 5    // of a transaction that another server's crossed
 )
 
 // Options say what a Store takes from outside; the zero value is usable.
@@ -36,105 +25,57 @@ type Options struct {
 }
 
 // Store is an open fleet database, safe for concurrent use. Several processes
-// may open one file: each write transaction takes SQLite's lock at its start.
+// may open one database: a write transaction holds SQLite's lock, or PostgreSQL's
+// locks on the rows of its devices, from its start.
 type Store struct {
-	path  string
-	write *sql.DB // one connection, so writers queue here and not in SQLite
+	write *sql.DB
 	read  *sql.DB
+	kind  engine
 	now   func() time.Time
 	log   *slog.Logger
 	watch watchers
 }
 
-// Open opens or creates the database and brings its tables up to date. It
-// starts nothing; Run does the maintenance.
-func Open(path string, o Options) (*Store, error) {
+// engine is what differs between the databases; all other SQL is common.
+type engine interface {
+	// begin runs first in each write transaction: when it returns, no other
+	// transaction changes what belongs to the named devices.
+	begin(ctx context.Context, tx *sql.Tx, devices []string) error
+	// rows returns where the transaction's events go.
+	rows(ctx context.Context, tx *sql.Tx) (rowWriter, error)
+	// crossed tells whether a transaction failed only because of another one.
+	crossed(err error) bool
+	// maintain is the timed upkeep of files.
+	maintain(ctx context.Context, db *sql.DB) error
+	// walBytes is the size of the write-ahead log where it is this process's care.
+	walBytes() int64
+}
+
+// IsURL tells a PostgreSQL address from the path of a SQLite file.
+func IsURL(database string) bool {
+	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
+}
+
+// Open opens or creates the database and brings its tables up to date. A name
+// that begins with postgres:// or postgresql:// is the address of a PostgreSQL
+// database that exists, any other the path of a SQLite file. It starts nothing;
+// Run does the maintenance.
+func Open(database string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{path: path, now: o.Now, log: o.Logger}
-	var err error
-	if s.write, err = openPool(path, 1, fmt.Sprintf(
-		"_txlock=immediate&_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_auto_vacuum=incremental&_busy_timeout=%d",
-		busyTimeoutMS)); err != nil {
-		return nil, err
+	s := &Store{now: o.Now, log: o.Logger}
+	open := s.openSQLite
+	if IsURL(database) {
+		open = s.openPostgres
 	}
-	if err := s.prepare(context.Background()); err != nil {
-		s.write.Close()
-		return nil, fmt.Errorf("open fleet database %s: %w", path, err)
-	}
-	if s.read, err = openPool(path, readers, fmt.Sprintf("mode=ro&_query_only=1&_busy_timeout=%d", busyTimeoutMS)); err != nil {
-		s.write.Close()
+	if err := open(context.Background(), database); err != nil {
 		return nil, err
 	}
 	return s, nil
-}
-
-func openPool(path string, conns int, params string) (*sql.DB, error) {
-	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: params}).String()
-	db, err := sql.Open("sqlite3", dsn)
-	if err != nil {
-		return nil, fmt.Errorf("open fleet database %s: %w", path, err)
-	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	db.SetConnMaxLifetime(0)
-	return db, nil
-}
-
-func (s *Store) prepare(ctx context.Context) error {
-	if _, err := s.write.ExecContext(ctx, fmt.Sprintf("PRAGMA journal_size_limit=%d", walLimitBytes)); err != nil {
-		return err
-	}
-	return migrate(ctx, s.write, "migrations/sqlite")
-}
-
-// migrate applies the embedded files in the order of their names, each once and
-// each in its own transaction together with the note that it was applied.
-func migrate(ctx context.Context, db *sql.DB, dir string) error {
-	if _, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY)`); err != nil {
-		return err
-	}
-	files, err := fs.Glob(migrations, dir+"/*.sql")
-	if err != nil {
-		return err
-	}
-	for _, file := range files {
-		name := strings.TrimPrefix(file, dir+"/")
-		text, err := migrations.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if err := applyMigration(ctx, db, name, string(text)); err != nil {
-			return fmt.Errorf("migration %s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-func applyMigration(ctx context.Context, db *sql.DB, name, text string) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	var have int
-	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM migrations WHERE name = $1`, name).Scan(&have); err != nil {
-		return err
-	}
-	if have > 0 {
-		return nil
-	}
-	if _, err := tx.ExecContext(ctx, text); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO migrations (name) VALUES ($1)`, name); err != nil {
-		return err
-	}
-	return tx.Commit()
 }
 
 // Run does the timed maintenance until ctx ends: it folds the write-ahead log
@@ -160,20 +101,12 @@ func (s *Store) maintain(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("forget old roots: %w", err)
 	}
-	if _, err := s.write.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	return nil
+	return s.kind.maintain(ctx, s.write)
 }
 
-// WALBytes is the present size of the write-ahead log.
-func (s *Store) WALBytes() int64 {
-	info, err := os.Stat(s.path + "-wal")
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
+// WALBytes is the present size of SQLite's write-ahead log; PostgreSQL looks
+// after its own, and it is 0.
+func (s *Store) WALBytes() int64 { return s.kind.walBytes() }
 
 // Close closes both pools. Commits under way end first.
 func (s *Store) Close() error {
@@ -181,13 +114,27 @@ func (s *Store) Close() error {
 	return errors.Join(s.read.Close(), s.write.Close())
 }
 
-// inTx runs f in one write transaction and commits only when f returns nil.
-func (s *Store) inTx(ctx context.Context, f func(*sql.Tx) error) error {
+// inTx runs f in one write transaction that is about the named devices, and
+// commits only when f returns nil. Where another server's transaction crossed
+// this one, nothing of it is stored and f runs again.
+func (s *Store) inTx(ctx context.Context, devices []string, f func(*sql.Tx) error) error {
+	for n := 1; ; n++ {
+		err := s.tryTx(ctx, devices, f)
+		if err == nil || n == attempts || !s.kind.crossed(err) {
+			return err
+		}
+	}
+}
+
+func (s *Store) tryTx(ctx context.Context, devices []string, f func(*sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback()
+	if err := s.kind.begin(ctx, tx, devices); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
 	if err := f(tx); err != nil {
 		return err
 	}
