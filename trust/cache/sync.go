@@ -154,8 +154,25 @@ func (c *Cache) applyDirectory(ctx context.Context, raw []byte, src Source) erro
 	return fmt.Errorf("more than %d rotations of the root policy", maxRotations)
 }
 
-// walkRotation applies the last checkpoint under the n-th root policy.
-func (c *Cache) walkRotation(ctx context.Context, n int, src Source) error {
+// walkRotation applies the last checkpoint under the policy in force. Its number is turns, that of the rotations known; a gateway that was configured
+// with a later policy and holds nothing yet does not know those before, and finds it under a higher one.
+func (c *Cache) walkRotation(ctx context.Context, turns int, src Source) error {
+	var errs []error
+	for n := turns; n < maxRotations; n++ {
+		err := c.applyRotation(ctx, n, src)
+		if len(c.View().Directory().Rotations()) > turns {
+			return nil
+		}
+		errs = append(errs, err)
+		if turns > 0 || c.floor(ledger.DirectoryLog) > 0 || !errors.Is(err, ledger.ErrQuorum) {
+			break
+		}
+	}
+	return fmt.Errorf("the last checkpoint under the root policy in force was not taken: %w", errors.Join(errs...))
+}
+
+// applyRotation applies the last checkpoint under the n-th root policy.
+func (c *Cache) applyRotation(ctx context.Context, n int, src Source) error {
 	var errs []error
 	for _, alt := range alternatives(src) {
 		r, ok := alt.(interface {
@@ -177,7 +194,7 @@ func (c *Cache) walkRotation(ctx context.Context, n int, src Source) error {
 			}
 			return c.update(ctx, ledger.DirectoryLog, cp, src)
 		}()
-		if len(c.View().Directory().Rotations()) > n {
+		if err == nil {
 			return nil
 		}
 		errs = append(errs, err)

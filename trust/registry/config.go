@@ -43,6 +43,11 @@ type Config struct {
 	Key *uint32 `json:"key,omitempty"`
 	// Issuer is the name of the issuer key's file in keys/, without ".seed"; absent is "issuer". A rotation changes it together with Key.
 	Issuer string `json:"issuer,omitempty"`
+	// LogKeys counts the changes of the logs' keys that are in force, and Next is the change that waits, see Prepare.
+	LogKeys int     `json:"log_keys,omitempty"`
+	Next    *Change `json:"next,omitempty"`
+	// Root is the root policy that the directory began with; absent while keys and configuration still make it.
+	Root *ledger.RootPolicy `json:"root,omitempty"`
 }
 
 // Witness is where a witness is reached and how its cosignatures are checked.
@@ -69,26 +74,6 @@ func (c Config) logs() []string {
 
 func (c Config) origin(log string) string { return c.Origin + "/" + log }
 
-func (c Config) witnessKeys() []string {
-	keys := make([]string, len(c.Witnesses))
-	for i, w := range c.Witnesses {
-		keys[i] = w.Key
-	}
-	return keys
-}
-
-// policy is the witness policy in C2SP tlog-policy form, for Tessera.
-func (c Config) policy() []byte {
-	var b bytes.Buffer
-	names := make([]string, len(c.Witnesses))
-	for i, w := range c.Witnesses {
-		names[i] = fmt.Sprintf("w%d", i+1)
-		fmt.Fprintf(&b, "witness %s %s %s\n", names[i], w.Key, w.URL)
-	}
-	fmt.Fprintf(&b, "group g %d %s\nquorum g\n", c.Quorum, strings.Join(names, " "))
-	return b.Bytes()
-}
-
 // check refuses a configuration that could not be allocated or published.
 func (c Config) check() error {
 	p, err := cityid.ParsePrefix(c.Prefix)
@@ -105,15 +90,28 @@ func (c Config) check() error {
 		return errors.New("no host for the codes' texts")
 	case len(c.Names) == 0:
 		return errors.New("no name for people")
-	case len(c.Witnesses) == 0:
+	}
+	keys := make(map[string]string) // by URL
+	for _, s := range c.stages() {
+		if err := s.check(keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check refuses witnesses that could not be asked. In keys it notes whose a URL is.
+func (s Change) check(keys map[string]string) error {
+	if len(s.Witnesses) == 0 {
 		return errors.New("no witness: nobody would believe the logs")
 	}
-	urls := make(map[string]bool)
-	for _, w := range c.Witnesses {
-		if !strings.HasPrefix(w.URL, "http://") && !strings.HasPrefix(w.URL, "https://") || strings.ContainsAny(w.URL, " #\n") || urls[w.URL] {
+	seen := make(map[string]bool)
+	for _, w := range s.Witnesses {
+		if !strings.HasPrefix(w.URL, "http://") && !strings.HasPrefix(w.URL, "https://") || strings.ContainsAny(w.URL, " #\n") ||
+			seen[w.URL] || keys[w.URL] != "" && keys[w.URL] != w.Key {
 			return fmt.Errorf("witness URL %q is not an http URL of its own", w.URL)
 		}
-		urls[w.URL] = true
+		seen[w.URL], keys[w.URL] = true, w.Key
 	}
 	return nil
 }

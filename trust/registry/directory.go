@@ -4,41 +4,15 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"citygate/trust/cityid"
 	"citygate/trust/code"
 	"citygate/trust/ledger"
 )
-
-// RootPolicyFile is where the national registry in dir publishes the root policy that gateways start from.
-func RootPolicyFile(dir string) string { return filepath.Join(dir, "public", rootFile) }
-
-func directoryKey(i int) string { return fmt.Sprintf("directory-%d", i+1) }
-
-// rootPolicy is the policy that the national registry's keys and configuration make.
-func rootPolicy(dir string, c Config) (ledger.RootPolicy, error) {
-	logKey, err := verifierKey(dir, ledger.DirectoryLog)
-	if err != nil {
-		return ledger.RootPolicy{}, err
-	}
-	p := ledger.RootPolicy{
-		Directory: ledger.LogPolicy{Origin: c.origin(ledger.DirectoryLog), LogKeys: []string{logKey},
-			Witnesses: c.witnessKeys(), Quorum: c.Quorum},
-		DirectoryThreshold: defaultThreshold,
-	}
-	for i := range directoryKeys {
-		key, err := verifierKey(dir, directoryKey(i))
-		if err != nil {
-			return ledger.RootPolicy{}, err
-		}
-		p.DirectoryKeys = append(p.DirectoryKeys, key)
-	}
-	return p, p.Validate()
-}
 
 // Enrolment is what a registry asks the holder of the prefix above to put into the directory: its row and its issuer key. It is a JSON file
 // without secrets.
@@ -55,6 +29,8 @@ type Enrolment struct {
 	Mirrors   []string          `json:"mirrors,omitempty"`
 	IssuerKey []byte            `json:"issuer_key"` // Ed25519, 32 bytes
 	Hosts     []string          `json:"hosts"`
+	// Proofs show that the sender holds the keys: see Verify.
+	Proofs [][]byte `json:"proofs,omitempty"`
 }
 
 // Log is a log in an Enrolment.
@@ -71,6 +47,7 @@ type Allocation struct {
 	Registry  uint64 `json:"registry"` // index of the registry row
 	Key       uint32 `json:"key"`      // index of the key row
 	IssuerKey []byte `json:"issuer_key"`
+	Row       []byte `json:"row"` // SHA-256 of the registry row's payload
 }
 
 // ParseEnrolment reads the JSON form of an enrolment, strictly.
@@ -122,18 +99,20 @@ func (c Config) enrol(dir, keyFile string) (Enrolment, error) {
 	if err != nil {
 		return Enrolment{}, err
 	}
+	stages := c.stages()
+	s := stages[len(stages)-1]
 	e := Enrolment{
-		Version: configVersion, Prefix: c.Prefix, Names: c.Names, AllocKeys: []string{alloc}, Threshold: 1, Witnesses: c.witnessKeys(),
-		Quorum: c.Quorum, Mirrors: c.Mirrors, IssuerKey: issuer.Public().(ed25519.PublicKey), Hosts: c.Hosts,
+		Version: configVersion, Prefix: c.Prefix, Names: c.Names, AllocKeys: []string{alloc}, Threshold: 1, Witnesses: s.witnessKeys(),
+		Quorum: s.Quorum, Mirrors: c.Mirrors, IssuerKey: issuer.Public().(ed25519.PublicKey), Hosts: c.Hosts,
 	}
 	for log, to := range map[string]*Log{c.RecordsLog(): &e.Records, c.StatusLog(): &e.Status} {
-		key, err := verifierKey(dir, log)
+		ref, err := c.logRef(dir, log, s)
 		if err != nil {
 			return Enrolment{}, err
 		}
-		*to = Log{Short: log, Origin: c.origin(log), Keys: []string{key}}
+		*to = Log(ref)
 	}
-	return e, nil
+	return e, e.prove(dir, c, s, issuer)
 }
 
 // rows gives the directory's rows of an enrolment.
@@ -146,6 +125,14 @@ func (e Enrolment) rows() (*ledger.RegistryRow, *ledger.KeyRow) {
 		}
 }
 
+// rowHash is SHA-256 of the registry row's payload.
+func (e Enrolment) rowHash() ([]byte, error) {
+	row, _ := e.rows()
+	payload, err := ledger.EncodePayload(ledger.DirectoryEntry{Registry: row})
+	sum := sha256.Sum256(payload)
+	return sum[:], err
+}
+
 // visitDirectory folds a row of the directory's book.
 func (r *Registry) visitDirectory(w row) error {
 	r.fold = r.fold.With([][]byte{w.Entry})
@@ -153,26 +140,43 @@ func (r *Registry) visitDirectory(w row) error {
 }
 
 // Allocate puts an enrolment into the directory: a registry row, unless the newest one of the prefix is the same, and a key row, unless the
-// issuer key has one. Each entry is signed by 2 of the directory keys for its own index. An entry that gateways would not obey is refused
-// and not logged. Only the national registry allocates, its own prefix and what lies directly below it.
+// issuer key has one. Each entry is signed by the threshold of the directory keys for its own index. An entry that gateways would not obey is
+// refused and not logged. Only the national registry allocates, its own prefix and what lies directly below it; what lies below a city, the
+// city signs: AllocateBelow.
 func (r *Registry) Allocate(ctx context.Context, e Enrolment) (Allocation, error) {
-	if r.directory == nil {
-		return Allocation{}, errors.New("allocate: only the national registry runs the directory")
-	}
 	p, err := cityid.ParsePrefix(e.Prefix)
 	if err != nil {
 		return Allocation{}, fmt.Errorf("allocate: %w", err)
 	}
-	if parent, ok := p.Parent(); p != r.prefix && (!ok || parent != r.prefix) {
-		return Allocation{}, fmt.Errorf("allocate: %s does not lie directly below %s", p, r.prefix)
+	parent, ok := p.Parent()
+	switch {
+	case p == r.prefix, ok && parent == r.prefix:
+		return r.allocate(ctx, e, func(e ledger.DirectoryEntry) (uint64, error) { return r.logEntry(ctx, e) })
+	case ok && r.prefix.CoversPrefix(p) && r.directory != nil:
+		return Allocation{}, fmt.Errorf("allocate %s: the allocation key of %s signs that: %w", p, parent, ErrSignAgain)
 	}
-	a := Allocation{Version: configVersion, Prefix: e.Prefix, IssuerKey: e.IssuerKey}
+	return Allocation{}, fmt.Errorf("allocate: %s does not lie directly below %s", p, r.prefix)
+}
+
+// allocate enters what is not there yet.
+func (r *Registry) allocate(ctx context.Context, e Enrolment, enter func(ledger.DirectoryEntry) (uint64, error)) (Allocation, error) {
+	if r.directory == nil {
+		return Allocation{}, errors.New("allocate: only the national registry runs the directory")
+	}
+	if err := e.Verify(); err != nil {
+		return Allocation{}, fmt.Errorf("allocate: %w", err)
+	}
+	row, err := e.rowHash()
+	if err != nil {
+		return Allocation{}, fmt.Errorf("allocate: %w", err)
+	}
+	a := Allocation{Version: configVersion, Prefix: e.Prefix, IssuerKey: e.IssuerKey, Row: row}
 	err = r.exclusive(ctx, func() error {
 		registry, key := e.rows()
-		if a.Registry, err = r.allocateRegistry(ctx, registry); err != nil {
+		if a.Registry, err = r.allocateRegistry(registry, enter); err != nil {
 			return err
 		}
-		index, err := r.allocateKey(ctx, key)
+		index, err := r.allocateKey(key, enter)
 		a.Key = uint32(index)
 		return err
 	})
@@ -182,7 +186,7 @@ func (r *Registry) Allocate(ctx context.Context, e Enrolment) (Allocation, error
 	return a, nil
 }
 
-func (r *Registry) allocateRegistry(ctx context.Context, row *ledger.RegistryRow) (uint64, error) {
+func (r *Registry) allocateRegistry(row *ledger.RegistryRow, enter func(ledger.DirectoryEntry) (uint64, error)) (uint64, error) {
 	if old := r.fold.Registry(row.Prefix); old != nil {
 		a, err1 := ledger.EncodePayload(ledger.DirectoryEntry{Registry: old})
 		b, err2 := ledger.EncodePayload(ledger.DirectoryEntry{Registry: row})
@@ -193,10 +197,10 @@ func (r *Registry) allocateRegistry(ctx context.Context, row *ledger.RegistryRow
 			return r.findEntry(func(e ledger.DirectoryEntry) bool { return bytes.Equal(e.Payload, b) })
 		}
 	}
-	return r.logEntry(ctx, ledger.DirectoryEntry{Registry: row})
+	return enter(ledger.DirectoryEntry{Registry: row})
 }
 
-func (r *Registry) allocateKey(ctx context.Context, row *ledger.KeyRow) (uint64, error) {
+func (r *Registry) allocateKey(row *ledger.KeyRow, enter func(ledger.DirectoryEntry) (uint64, error)) (uint64, error) {
 	for i := range r.fold.Size() {
 		k, _ := r.fold.Key(uint32(i))
 		if k != nil && bytes.Equal(k.Key, row.Key) {
@@ -206,7 +210,7 @@ func (r *Registry) allocateKey(ctx context.Context, row *ledger.KeyRow) (uint64,
 			return i, nil
 		}
 	}
-	return r.logEntry(ctx, ledger.DirectoryEntry{Key: row})
+	return enter(ledger.DirectoryEntry{Key: row})
 }
 
 // findEntry gives the index of the newest entry that fits.
@@ -221,36 +225,6 @@ func (r *Registry) findEntry(fits func(ledger.DirectoryEntry) bool) (uint64, err
 		}
 	}
 	return 0, errors.New("the directory's book lacks an entry of its own fold")
-}
-
-// logEntry signs an entry for the next index and logs it, if the directory's readers will obey it.
-func (r *Registry) logEntry(ctx context.Context, e ledger.DirectoryEntry) (uint64, error) {
-	index := r.directory.book.len()
-	payload, err := ledger.EncodePayload(e)
-	if err != nil {
-		return 0, err
-	}
-	var sigs []ledger.Signature
-	for i := range r.fold.Root().DirectoryThreshold {
-		s, err := loadSigner(r.dir, directoryKey(i))
-		if err != nil {
-			return 0, err
-		}
-		sig, err := ledger.SignDirectoryEntry(s, r.directory.ref.Origin, index, payload)
-		if err != nil {
-			return 0, err
-		}
-		sigs = append(sigs, sig)
-	}
-	raw, err := ledger.EncodeDirectoryEntry(payload, sigs)
-	if err != nil {
-		return 0, err
-	}
-	before := len(r.fold.Voids())
-	if voids := r.fold.With([][]byte{raw}).Voids(); len(voids) > before {
-		return 0, errors.New(voids[len(voids)-1].Reason)
-	}
-	return index, r.directory.append(ctx, []row{{Index: index, Entry: raw}})
 }
 
 // EnrolSelf allocates the national registry's own row and key, and accepts them.

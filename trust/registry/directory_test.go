@@ -55,7 +55,10 @@ func TestAllocationIsObeyedAndIdempotent(t *testing.T) {
 	if a, err := registry.ParseAllocation(first.Marshal()); err != nil || !bytes.Equal(a.Marshal(), first.Marshal()) {
 		t.Fatalf("allocation does not survive its file: %v", err)
 	}
-	e.Names = map[string]string{"en": "Shijiazhuang, renamed"}
+	w.edit("sjz", "Shijiazhuang", "Shijiazhuang, renamed")
+	if e, err = registry.Enrol(w.path("sjz")); err != nil {
+		t.Fatal(err)
+	}
 	second, err := national.Allocate(t.Context(), e)
 	if err != nil || second.Registry != 4 || second.Key != 3 {
 		t.Fatalf("a new name: %+v, %v", second, err)
@@ -74,6 +77,19 @@ func TestAllocationIsObeyedAndIdempotent(t *testing.T) {
 		if _, s := d.Key(uint32(i)); s != want {
 			t.Errorf("key row %d: %v, want %v", i, s, want)
 		}
+	}
+}
+
+// edit replaces a word in a registry's configuration.
+func (w *world) edit(name, old, new string) {
+	w.t.Helper()
+	path := filepath.Join(w.path(name), "registry.json")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(b, []byte(old), []byte(new), 1), 0o644); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
@@ -105,6 +121,9 @@ func TestAllocationsThatAreRefused(t *testing.T) {
 		"no name":                       func(e *registry.Enrolment) { e.Names = nil },
 		"a log key as allocation key":   func(e *registry.Enrolment) { e.AllocKeys = e.Records.Keys },
 		"a city's logs renamed":         func(e *registry.Enrolment) { e.Prefix = "MA.156.1301" },
+		"a name that nobody signed":     func(e *registry.Enrolment) { e.Names = map[string]string{"en": "Elsewhere"} },
+		"no proof":                      func(e *registry.Enrolment) { e.Proofs = nil },
+		"proofs of another request":     func(e *registry.Enrolment) { e.Proofs = sjz.Proofs },
 	} {
 		bad := good
 		change(&bad)

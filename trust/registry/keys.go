@@ -104,14 +104,16 @@ func keep(path, secret string) error {
 }
 
 // loadSigner reads a key in note form.
-func loadSigner(dir, file string) (note.Signer, error) {
-	b, err := readSecret(keyFile(dir, file))
+func loadSigner(dir, file string) (note.Signer, error) { return loadSignerFile(keyFile(dir, file)) }
+
+func loadSignerFile(path string) (note.Signer, error) {
+	b, err := readSecret(path)
 	if err != nil {
 		return nil, err
 	}
 	s, err := note.NewSigner(strings.TrimSpace(string(b)))
 	if err != nil {
-		return nil, fmt.Errorf("key %s is not a signing key in note form", keyFile(dir, file))
+		return nil, fmt.Errorf("key %s is not a signing key in note form", path)
 	}
 	return s, nil
 }

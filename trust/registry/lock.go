@@ -29,6 +29,9 @@ func (r *Registry) exclusive(ctx context.Context, f func() error) error {
 		return fmt.Errorf("wait for another process's operation on %s: %w", r.dir, err)
 	}
 	defer syscall.Flock(int(r.lock.Fd()), syscall.LOCK_UN)
+	if err := r.unchanged(); err != nil {
+		return err
+	}
 	for _, l := range r.logs {
 		if err := l.sync(ctx); err != nil {
 			return err

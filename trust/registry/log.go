@@ -31,8 +31,9 @@ var ErrNotCosigned = errors.New("too few witnesses cosigned")
 
 // ledgerLog is one log with its book. append, sync and tail are called with the folder's lock held.
 type ledgerLog struct {
-	ref      ledger.LogRef
-	dir      string // public/{log}
+	ref      ledger.LogRef      // with the keys of all stages
+	policies []ledger.LogPolicy // of all stages
+	dir      string             // public/{log}
 	book     *book
 	appender *tessera.Appender
 	reader   tessera.LogReader
@@ -43,30 +44,37 @@ type ledgerLog struct {
 // logSettings are what all logs of a registry share.
 type logSettings struct {
 	interval, recosign, timeout time.Duration
-	policy                      []byte
+	witnesses                   []byte
 	client                      *http.Client
 }
 
 // openLog starts Tessera on public/{log}. Its goroutines end when ctx does.
-func openLog(ctx context.Context, dir, log string, s logSettings) (*ledgerLog, error) {
-	signer, err := loadSigner(dir, log)
-	if err != nil {
+func openLog(ctx context.Context, dir, log string, c Config, s logSettings) (*ledgerLog, error) {
+	l := &ledgerLog{ref: ledger.LogRef{Short: log, Origin: c.origin(log)}, dir: filepath.Join(dir, "public", log)}
+	var err error
+	if l.policies, err = c.policies(dir, log); err != nil {
 		return nil, err
 	}
-	key, err := verifierKey(dir, log)
-	if err != nil {
-		return nil, err
+	var signers []note.Signer
+	for i, stage := range c.stages() {
+		if i > 0 && stage.LogKeys == c.LogKeys {
+			continue
+		}
+		signer, err := loadSigner(dir, logKeyName(log, stage.LogKeys))
+		if err != nil {
+			return nil, err
+		}
+		signers, l.ref.Keys = append(signers, signer), append(l.ref.Keys, l.policies[i].LogKeys...)
 	}
-	witnesses, err := tessera.NewWitnessGroupFromPolicy(s.policy)
+	witnesses, err := tessera.NewWitnessGroupFromPolicy(s.witnesses)
 	if err != nil {
 		return nil, fmt.Errorf("witness policy: %w", err)
 	}
-	l := &ledgerLog{ref: ledger.LogRef{Short: log, Origin: signer.Name(), Keys: []string{key}}, dir: filepath.Join(dir, "public", log)}
 	driver, err := posix.New(ctx, posix.Config{Path: l.dir, HTTPClient: s.client})
 	if err != nil {
 		return nil, fmt.Errorf("open log %s: %w", log, err)
 	}
-	l.appender, l.shutdown, l.reader, err = tessera.NewAppender(ctx, driver, appendOptions(signer, witnesses, s))
+	l.appender, l.shutdown, l.reader, err = tessera.NewAppender(ctx, driver, appendOptions(signers, witnesses, s))
 	if err != nil && strings.Contains(err.Error(), "witness policy was not satisfied") {
 		// Tessera's own error value is not exported.
 		return nil, fmt.Errorf("begin log %s: %w: %s", log, ErrNotCosigned, oneLine(err))
@@ -83,9 +91,9 @@ func openLog(ctx context.Context, dir, log string, s logSettings) (*ledgerLog, e
 // oneLine is an error's text without line breaks: Tessera gives one line for each witness.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-func appendOptions(signer note.Signer, witnesses tessera.WitnessGroup, s logSettings) *tessera.AppendOptions {
+func appendOptions(signers []note.Signer, witnesses tessera.WitnessGroup, s logSettings) *tessera.AppendOptions {
 	return tessera.NewAppendOptions().
-		WithCheckpointSigner(signer).
+		WithCheckpointSigner(signers[0], signers[1:]...).
 		WithBatching(batchSize, batchAge).
 		WithCheckpointInterval(s.interval).
 		WithCheckpointRepublishInterval(s.recosign).
@@ -221,8 +229,9 @@ func (l *ledgerLog) leaves(ctx context.Context, subtree uint64) (*[ledger.TileWi
 	return &hs, nil
 }
 
-// published reads the checkpoint that the witnesses have cosigned; its size is 0 if there is none yet.
-func (l *ledgerLog) published(ctx context.Context, p ledger.LogPolicy) (ledger.Checkpoint, error) {
+// published reads the checkpoint that the witnesses have cosigned, and checks that readers take it, during a change those of the old row
+// and those of the new; its size is 0 if there is none yet.
+func (l *ledgerLog) published(ctx context.Context) (cp ledger.Checkpoint, err error) {
 	raw, err := l.reader.ReadCheckpoint(ctx)
 	if errors.Is(err, os.ErrNotExist) {
 		return ledger.Checkpoint{}, nil
@@ -230,5 +239,10 @@ func (l *ledgerLog) published(ctx context.Context, p ledger.LogPolicy) (ledger.C
 	if err != nil {
 		return ledger.Checkpoint{}, fmt.Errorf("log %s: %w", l.ref.Short, err)
 	}
-	return p.Open(raw)
+	for _, p := range l.policies {
+		if cp, err = p.Open(raw); err != nil {
+			return ledger.Checkpoint{}, err
+		}
+	}
+	return cp, nil
 }

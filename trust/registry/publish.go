@@ -28,17 +28,13 @@ type Head struct {
 func (r *Registry) Published(ctx context.Context) ([]Head, error) {
 	var heads []Head
 	for _, l := range r.logs {
-		cp, err := l.published(ctx, r.policy(l))
+		cp, err := l.published(ctx)
 		if err != nil {
 			return nil, err
 		}
 		heads = append(heads, Head{Log: l.ref.Short, Size: cp.Size, Root: cp.Root, Time: cp.Time})
 	}
 	return heads, nil
-}
-
-func (r *Registry) policy(l *ledgerLog) ledger.LogPolicy {
-	return ledger.LogPolicy{Origin: l.ref.Origin, LogKeys: l.ref.Keys, Witnesses: r.cfg.witnessKeys(), Quorum: r.cfg.Quorum}
 }
 
 // Await waits until everything that is logged now is covered by a cosigned checkpoint.
@@ -54,7 +50,11 @@ func (r *Registry) Publish(ctx context.Context) ([]Head, error) {
 			return nil, err
 		}
 	}
-	return r.await(ctx, (*ledgerLog).renewed)
+	heads, err := r.await(ctx, (*ledgerLog).renewed)
+	if err == nil && r.directory != nil {
+		err = r.exclusive(ctx, func() error { return r.keepRotations(ctx) })
+	}
+	return heads, err
 }
 
 // outdate makes Tessera take the published checkpoint for older than Recosign: it goes by the file's time.
@@ -89,7 +89,7 @@ func (r *Registry) await(ctx context.Context, fresh func(*ledgerLog) bool) ([]He
 	defer t.Stop()
 	for i, l := range r.logs {
 		for {
-			cp, err := l.published(ctx, r.policy(l))
+			cp, err := l.published(ctx)
 			if err == nil && cp.Raw != nil && cp.Size >= want[i] && fresh(l) {
 				break
 			}
@@ -104,7 +104,7 @@ func (r *Registry) await(ctx context.Context, fresh func(*ledgerLog) bool) ([]He
 }
 
 // Run watches until ctx ends that the checkpoints stay new, which Tessera's publication sees to, and warns when one does not: then too
-// few witnesses answer, and gateways will soon answer "cannot check now".
+// few witnesses answer, and gateways will soon answer "cannot check now". It ends with ErrChanged when the registry has to be opened again.
 func (r *Registry) Run(ctx context.Context) error {
 	t := time.NewTicker(max(r.opts.Recosign/2, r.opts.CheckpointInterval))
 	defer t.Stop()
@@ -114,8 +114,11 @@ func (r *Registry) Run(ctx context.Context) error {
 			return nil
 		case <-t.C:
 		}
+		if err := r.unchanged(); err != nil {
+			return err
+		}
 		for _, l := range r.logs {
-			cp, err := l.published(ctx, r.policy(l))
+			cp, err := l.published(ctx)
 			if err != nil {
 				r.opts.Logger.Warn("published checkpoint would not be believed", "log", l.ref.Short, "error", err)
 			} else if age := time.Since(cp.Time); age > 2*r.opts.Recosign {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"citygate/internal/durable"
@@ -85,7 +86,7 @@ func Create(dir string, c Config) error {
 		return fmt.Errorf("create registry: %w", err)
 	}
 	if old, err := ReadConfig(dir); err == nil {
-		c.Key, c.Issuer = old.Key, old.Issuer
+		c.Key, c.Issuer, c.LogKeys, c.Next, c.Root = old.Key, old.Issuer, old.LogKeys, old.Next, old.Root
 		if string(indented(old)) != string(indented(c)) {
 			return fmt.Errorf("create registry: %s holds another one, of %s", dir, old.Prefix)
 		}
@@ -100,8 +101,8 @@ func Create(dir string, c Config) error {
 	if err := makeKeys(dir, c); err != nil {
 		return fmt.Errorf("create registry: %w", err)
 	}
-	if c.National {
-		root, err := rootPolicy(dir, c)
+	if c.National && c.Root == nil { // else root.json is what the last rotation made it
+		root, err := c.firstRoot(dir)
 		if err != nil {
 			return fmt.Errorf("create registry: %w", err)
 		}
@@ -168,9 +169,9 @@ func (r *Registry) start(ctx, background context.Context) error {
 		return fmt.Errorf("open registry: %w", err)
 	}
 	s := logSettings{interval: r.opts.CheckpointInterval, recosign: r.opts.Recosign, timeout: r.opts.WitnessTimeout,
-		policy: r.cfg.policy(), client: r.opts.Client}
+		witnesses: r.cfg.witnessPolicy(), client: r.opts.Client}
 	for _, log := range r.cfg.logs() {
-		l, err := openLog(background, r.dir, log, s)
+		l, err := openLog(background, r.dir, log, r.cfg, s)
 		if err != nil {
 			return err
 		}
@@ -183,7 +184,7 @@ func (r *Registry) start(ctx, background context.Context) error {
 	r.records, r.status = r.logs[n-2], r.logs[n-1]
 	r.records.visit, r.status.visit = r.visitRecord, r.visitStatus
 	if r.cfg.National {
-		root, err := rootPolicy(r.dir, r.cfg)
+		root, err := r.cfg.firstRoot(r.dir)
 		if err != nil {
 			return err
 		}
@@ -198,6 +199,12 @@ func (r *Registry) start(ctx, background context.Context) error {
 		for _, l := range r.logs {
 			if err := l.checkTail(ctx); err != nil {
 				return err
+			}
+			if _, err := l.published(ctx); err != nil {
+				// Witnesses or log keys have changed since: have it made anew at once.
+				if err := l.outdate(); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -238,7 +245,8 @@ func (r *Registry) Config() Config { return r.cfg }
 // Public is the folder to serve.
 func (r *Registry) Public() string { return filepath.Join(r.dir, "public") }
 
-// LogKeys gives the logs of the registry in dir with their verifier keys, which witnesses have to know. It needs no open registry.
+// LogKeys gives the logs of the registry in dir with their verifier keys, which witnesses have to know: during a change two. It needs no
+// open registry.
 func LogKeys(dir string) ([]ledger.LogRef, error) {
 	c, err := ReadConfig(dir)
 	if err != nil {
@@ -246,11 +254,17 @@ func LogKeys(dir string) ([]ledger.LogRef, error) {
 	}
 	var refs []ledger.LogRef
 	for _, log := range c.logs() {
-		key, err := verifierKey(dir, log)
-		if err != nil {
-			return nil, err
+		all := ledger.LogRef{Short: log, Origin: c.origin(log)}
+		for _, s := range c.stages() {
+			ref, err := c.logRef(dir, log, s)
+			if err != nil {
+				return nil, err
+			}
+			if !slices.Contains(all.Keys, ref.Keys[0]) {
+				all.Keys = append(all.Keys, ref.Keys[0])
+			}
 		}
-		refs = append(refs, ledger.LogRef{Short: log, Origin: c.origin(log), Keys: []string{key}})
+		refs = append(refs, all)
 	}
 	return refs, nil
 }

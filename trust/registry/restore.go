@@ -63,29 +63,24 @@ func RestoreFromMirror(ctx context.Context, dir string, sources ...mirror.Source
 		all = append(all, r)
 	}
 	if cfg.National {
-		root, err := rootPolicy(dir, cfg)
-		if err != nil {
-			return nil, err
-		}
-		return all, durable.WriteFile(RootPolicyFile(dir), root.Marshal(), 0o644)
+		return all, restoreRoot(ctx, dir, cfg, sources)
 	}
 	return all, nil
 }
 
 // restoreLog takes the largest believed checkpoint of the sources, and the log from the first that has all of it.
 func restoreLog(ctx context.Context, dir string, cfg Config, log string, sources []mirror.Source) (Restored, error) {
-	key, err := verifierKey(dir, log)
+	policies, err := cfg.policies(dir, log)
 	if err != nil {
 		return Restored{}, err
 	}
-	policy := ledger.LogPolicy{Origin: cfg.origin(log), LogKeys: []string{key}, Witnesses: cfg.witnessKeys(), Quorum: cfg.Quorum}
 	var newest ledger.Checkpoint
 	var errs []error
 	for _, src := range sources {
 		raw, err := src.Checkpoint(ctx, log)
 		if err == nil {
 			var cp ledger.Checkpoint
-			if cp, err = policy.Open(raw); err == nil && (newest.Raw == nil || cp.Size > newest.Size) {
+			if cp, err = policies[0].Open(raw); err == nil && (newest.Raw == nil || cp.Size > newest.Size) {
 				newest = cp
 			}
 		}

@@ -31,7 +31,7 @@ func Rotate(dir string) (Enrolment, error) {
 }
 
 // Accept notes in the registry's configuration that the directory has its rows, so that it can issue. If the allocation is for the next
-// key of a rotation, that becomes the issuer key; the old key's file stays.
+// key of a rotation, that becomes the issuer key; the old key's file stays. A change that was prepared comes into force with its row.
 func Accept(dir string, a Allocation) error {
 	c, err := ReadConfig(dir)
 	if err != nil {
@@ -43,6 +43,9 @@ func Accept(dir string, a Allocation) error {
 	if ok, err := holds(c.issuerKeyFile(dir), a.IssuerKey); err != nil {
 		return fmt.Errorf("accept: %w", err)
 	} else if ok {
+		if err := c.finish(dir, a.Row); err != nil {
+			return fmt.Errorf("accept: %w", err)
+		}
 		c.Key = &a.Key
 		return writeConfig(dir, c)
 	}
@@ -76,7 +79,7 @@ func holds(file string, public []byte) (bool, error) {
 }
 
 // Withdraw ends the key row at index key of the directory: from now on only its sealed codes whose index in the records log is below size
-// stand. It is signed by 2 of the directory keys. Withdrawing again at the same size changes nothing; a row can only be cut further.
+// stand. It is signed by the threshold of the directory keys. Withdrawing again at the same size changes nothing; a row can only be cut further.
 func (r *Registry) Withdraw(ctx context.Context, key uint32, size uint64) error {
 	if r.directory == nil {
 		return errors.New("withdraw: only the national registry runs the directory")

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"citygate/trust/ledger"
 )
 
 // Handler serves the published trees of one or more registries as tlog-tiles asks, at /{log}/checkpoint, /{log}/tile/... and so on, and a national
@@ -107,6 +109,9 @@ func resource(path string) (string, bool) {
 	}
 	if rest == "checkpoint" {
 		return path, true
+	}
+	if r, err := ledger.ParseResource(rest); err == nil && r.Kind == ledger.ResourceRotation {
+		return path, log == ledger.DirectoryLog
 	}
 	tile, ok := strings.CutPrefix(rest, "tile/")
 	if !ok {

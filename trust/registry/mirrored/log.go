@@ -55,12 +55,8 @@ func (l *logCopy) load() (state, error) {
 	return s, nil
 }
 
-// advance brings the copy from what is held to the source's checkpoint. The state that it returns is held in any case.
-func (l *logCopy) advance(ctx context.Context, held state, src mirror.Source) (state, error) {
-	raw, err := src.Checkpoint(ctx, l.short)
-	if err != nil {
-		return held, err
-	}
+// advance brings the copy from what is held to a checkpoint of the source. The state that it returns is held in any case.
+func (l *logCopy) advance(ctx context.Context, held state, raw []byte, src mirror.Source) (state, error) {
 	cp, err := l.policies[0].Open(raw)
 	switch {
 	case err != nil:

@@ -74,8 +74,8 @@ func Open(dir string, o Options) (*Copy, error) {
 	if err := durable.MkdirAll(public, 0o755); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
-	// The root policy is served with the logs: whoever trusts it already may compare, nobody else should take it from here.
-	if err := durable.WriteFile(filepath.Join(public, "root.json"), o.Root.Marshal(), 0o644); err != nil {
+	// The root policy is served with the logs: whoever trusts it already may compare, nobody else should take it from here. Rotations replace it.
+	if err := durable.WriteNew(filepath.Join(public, "root.json"), o.Root.Marshal(), 0o644); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
 	return &Copy{dir: dir, opts: o}, nil
@@ -84,7 +84,7 @@ func Open(dir string, o Options) (*Copy, error) {
 // Sync brings the directory up to date, and then every log that it names and that is followed. One log that fails does not keep the others
 // from being copied. The error is the directory's: without it nothing else can be checked.
 func (c *Copy) Sync(ctx context.Context) ([]LogReport, error) {
-	report := c.sync(ctx, ledger.DirectoryLog, []ledger.LogPolicy{c.opts.Root.Directory})
+	report := c.syncDirectory(ctx)
 	reports := []LogReport{report}
 	if report.Err != nil {
 		c.opts.Logger.Warn("directory is not up to date", "error", report.Err)
@@ -98,7 +98,7 @@ func (c *Copy) Sync(ctx context.Context) ([]LogReport, error) {
 			continue
 		}
 		for _, l := range []ledger.LogRef{row.Records, row.Status} {
-			r := c.sync(ctx, l.Short, d.Policies(l.Short))
+			r := c.sync(ctx, l.Short, d.Policies(l.Short), mirror.Source.Checkpoint)
 			if r.Err != nil {
 				c.opts.Logger.Warn("log is not up to date", "log", l.Short, "size", r.To, "error", r.Err)
 			}
@@ -108,34 +108,14 @@ func (c *Copy) Sync(ctx context.Context) ([]LogReport, error) {
 	return reports, report.Err
 }
 
-// Directory folds the copy of the directory.
-func (c *Copy) Directory() (*ledger.Directory, error) {
-	d, err := ledger.NewDirectory(c.opts.Root)
-	if err != nil {
-		return nil, err
-	}
-	l := c.log(ledger.DirectoryLog, []ledger.LogPolicy{c.opts.Root.Directory})
-	held, err := l.load()
-	if err != nil {
-		return nil, err
-	}
-	for n := uint64(0); n*ledger.TileWidth < held.cp.Size; n++ {
-		entries, err := l.bundle(n, width(n, held.cp.Size))
-		if err != nil {
-			return nil, err
-		}
-		d = d.With(entries)
-	}
-	return d, nil
-}
-
 func (c *Copy) log(short string, policies []ledger.LogPolicy) *logCopy {
 	return &logCopy{short: short, dir: filepath.Join(c.dir, "public", short), evidence: filepath.Join(c.dir, "evidence"), policies: policies}
 }
 
-// sync advances one log with each source in turn, so that a source that is frozen or behind hides nothing that another has. The log is up to
+// sync advances one log with the checkpoint that read gives of each source in turn, so that a source that is frozen or behind hides nothing that another has. The log is up to
 // date if one of them worked.
-func (c *Copy) sync(ctx context.Context, short string, policies []ledger.LogPolicy) LogReport {
+func (c *Copy) sync(ctx context.Context, short string, policies []ledger.LogPolicy,
+	read func(mirror.Source, context.Context, string) ([]byte, error)) LogReport {
 	l := c.log(short, policies)
 	held, err := l.load()
 	report := LogReport{Log: short, From: held.cp.Size, To: held.cp.Size}
@@ -146,7 +126,10 @@ func (c *Copy) sync(ctx context.Context, short string, policies []ledger.LogPoli
 	var errs []error
 	worked := false
 	for _, src := range c.opts.Sources {
-		held, err = l.advance(ctx, held, src)
+		raw, err := read(src, ctx, short)
+		if err == nil {
+			held, err = l.advance(ctx, held, raw, src)
+		}
 		report.To = held.cp.Size
 		if fork := (*ledger.ForkError)(nil); errors.As(err, &fork) {
 			report.Err = err

@@ -147,7 +147,7 @@ func (m *monitor) entries(short string, policies []ledger.LogPolicy, show func(i
 
 // directory looks at the directory's age and book; what its entries mean, Directory has judged.
 func (m *monitor) directory() error {
-	_, _, err := m.entries(ledger.DirectoryLog, []ledger.LogPolicy{m.c.opts.Root.Directory}, func(uint64, []byte) {})
+	_, _, err := m.entries(ledger.DirectoryLog, m.d.Policies(ledger.DirectoryLog), func(uint64, []byte) {})
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 	"citygate/trust/cityid"
 	"citygate/trust/code"
 	"citygate/trust/ledger"
+	"citygate/trust/mirror"
 	"github.com/transparency-dev/formats/proof"
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -44,7 +45,7 @@ type Resolution struct {
 // Resolve asks mirrors for an identifier, one after the other, and gives the first answer that holds. The copy's sources supply the directory
 // and the status log. No mirror has to be trusted, but one that has an older log may know an older record or status: Time tells.
 func (c *Copy) Resolve(ctx context.Context, id cityid.ID, mirrors []string, client *http.Client) (Resolution, error) {
-	report := c.sync(ctx, ledger.DirectoryLog, []ledger.LogPolicy{c.opts.Root.Directory})
+	report := c.syncDirectory(ctx)
 	d, err := c.Directory()
 	if err != nil {
 		return Resolution{}, errors.Join(report.Err, err)
@@ -135,7 +136,7 @@ func check(raw []byte, id cityid.ID, policy ledger.LogPolicy) (Resolution, error
 
 // withStatus brings the copy of the status log up to date and looks the record up in it.
 func (c *Copy) withStatus(ctx context.Context, r Resolution, short string, d *ledger.Directory) (Resolution, error) {
-	report := c.sync(ctx, short, d.Policies(short))
+	report := c.sync(ctx, short, d.Policies(short), mirror.Source.Checkpoint)
 	l := c.log(short, d.Policies(short))
 	held, err := l.load()
 	if err != nil || held.cp.Raw == nil {
