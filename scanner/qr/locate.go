@@ -34,7 +34,8 @@ func (p *place) setH() bool {
 type legs struct {
 	tl, tr, bl                 *luma.Finder
 	light                      bool
-	mTop, mRight, mLeft, mDown float64 // module sizes: at the top left and the top right along the upper leg, at the top left and the bottom left along the other
+	atTR, atBL                 [2]luma.Point // steps from module to module there
+	mTop, mRight, mLeft, mDown float64       // module sizes: at the top left and the top right along the upper leg, at the top left and the bottom left along the other
 }
 
 const (
@@ -65,9 +66,13 @@ func (r *Reader) try(t *triple) (Found, bool) {
 	v0 := (n - 17) / 4
 	reach := 0.75 + 0.06*v0
 	tried := false
-	for _, step := range [...]int{0, 1, -1, 2, -2, 3, -3} {
+	steps := [...]int{0, 1, -1, 2, -2, 3, -3}
+	if known := r.version(&g); known > 0 && math.Abs(float64(known)-v0) < 1+0.3*v0 { // it is written there
+		best, tried = r.locate(&g, known)
+	}
+	for _, step := range steps {
 		v := int(math.Round(v0)) + step
-		if v < minVersion || v > maxVersion || math.Abs(float64(v)-v0) > reach {
+		if tried && best.score >= goodScore && best.version >= versionKnown || v < minVersion || v > maxVersion || math.Abs(float64(v)-v0) > reach {
 			continue
 		}
 		p, ok := r.locate(&g, v)
@@ -83,6 +88,28 @@ func (r *Reader) try(t *triple) (Found, bool) {
 		return Found{}, false
 	}
 	return r.read(&best, g.light)
+}
+
+// versionKnown is the first version that has version information.
+const versionKnown = 7
+
+// version reads the version information beside the finder patterns (section 7.10), which lie so near that the steps of these lead there. It returns 0 where there is none.
+func (r *Reader) version(g *legs) int {
+	for i, f := range [...]*luma.Finder{g.tr, g.bl} {
+		step, off := g.atTR, luma.Point{X: -7, Y: -3}
+		if i == 1 {
+			step, off = g.atBL, luma.Point{X: -3, Y: -7}
+		}
+		l, scale := r.levelFor(math.Sqrt(math.Abs(step[0].Cross(step[1]))))
+		v := readVersion(func(x, y int) bool {
+			p := f.Center.Add(step[0].Mul(float64(x) + off.X)).Add(step[1].Mul(float64(y) + off.Y))
+			return (l.At(p.X/scale, p.Y/scale) < f.T) != g.light
+		}, 11, i == 1)
+		if r.Work -= 18; v > 0 {
+			return v
+		}
+	}
+	return 0
 }
 
 // measure finds the module sizes along both legs and compares them.
@@ -122,9 +149,16 @@ func (r *Reader) finders3(g *legs) bool {
 				f.y = f.z
 			}
 		}
-		c := r.finderAt(f.f, f.u.Mul(f.x), f.v.Mul(f.y), g.light)
+		u, v := f.u.Mul(f.x), f.v.Mul(f.y)
+		c := r.finderAt(f.f, u, v, g.light)
 		if c < minFinder {
 			return false
+		}
+		switch f.f {
+		case g.tr:
+			g.atTR = [2]luma.Point{u, v}
+		case g.bl:
+			g.atBL = [2]luma.Point{u, v}
 		}
 		sum += c
 	}

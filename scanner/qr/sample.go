@@ -37,12 +37,21 @@ func (r *Reader) bend(p *place, light bool) {
 			}
 			if i > 0 && j > 0 { // continue the bend: left + above - above left
 				guess, near = guess.Sub(m.moved[k-m.n-1]), 1
+			} else if i > 1 { // or that of the two before it
+				guess = m.moved[k-1].Mul(2).Sub(m.moved[k-2])
+			} else if j > 1 {
+				guess = m.moved[k-m.n].Mul(2).Sub(m.moved[k-2*m.n])
 			}
 			guess = guess.Mul(1 / max(near, 1))
 			c := luma.Point{X: float64(m.at[i]) + 0.5, Y: float64(m.at[j]) + 0.5}
 			at := p.h.At(c)
 			u, v := p.h.At(c.Add(luma.Point{X: 1})).Sub(at), p.h.At(c.Add(luma.Point{Y: 1})).Sub(at)
 			found, s := r.findPattern(at.Add(guess), u, v, 2, light)
+			if s < sureAlignment {
+				if wide, better := r.findPattern(at.Add(guess), u, v, 4.5, light); better > s+0.1 {
+					found, s = wide, better
+				}
+			}
 			m.moved[k] = guess
 			if s > meshAlignment {
 				m.moved[k], m.known[k] = found.Sub(at), true
