@@ -51,7 +51,14 @@ type commands struct {
 	Accept   acceptCmd   `cmd:"" help:"Take an allocation, so that the registry can issue."`
 	Rotate   rotateCmd   `cmd:"" help:"Make the next issuer key. Prints its enrolment request."`
 	Withdraw withdrawCmd `cmd:"" help:"End a key row of the directory; its sealed codes up to a size stand."`
-	Logs     logsCmd     `cmd:"" help:"Print the verifier keys of a registry's logs, for witnesses."`
+
+	Change         changeCmd         `cmd:"" help:"Prepare other witnesses or log keys. Prints the enrolment request for them."`
+	RotateRoot     rotateRootCmd     `cmd:"" help:"Replace the root policy: institutes, witnesses, the directory's log key."`
+	Sign           signCmd           `cmd:"" help:"Sign a directory entry as an institute. Prints it with the signature."`
+	SignAllocation signAllocationCmd `cmd:"" help:"Sign the rows of a registry below a city, as the city. Prints them for allocate."`
+	SignWithdrawal signWithdrawalCmd `cmd:"" help:"Sign the end of a key row below a city, as the city. Prints it for withdraw."`
+
+	Logs logsCmd `cmd:"" help:"Print the verifier keys of a registry's logs, for witnesses."`
 
 	Issue   issueCmd   `cmd:"" help:"Issue one identifier, or those of a CSV file, and write their codes."`
 	Seal    sealCmd    `cmd:"" help:"Close the batch: pad it to 256 entries and write its codes."`
@@ -139,6 +146,8 @@ func hint(err error) string {
 		return "cityregistry --help lists the commands, cityregistry COMMAND --help its flags"
 	case errors.Is(err, registry.ErrNotEnrolled):
 		return "have the national registry enter it (cityregistry allocate), then take the answer with cityregistry accept"
+	case errors.Is(err, registry.ErrSignAgain):
+		return "cityregistry sign-allocation --index N in the city, N as above, then allocate --signed here"
 	case errors.Is(err, registry.ErrAllocated):
 		return "revoke the record that stands (cityregistry revoke), then issue with another --request"
 	case errors.Is(err, fs.ErrNotExist):

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
+	"citygate/trust/ledger"
 	"citygate/trust/registry"
 )
 
@@ -30,18 +32,44 @@ func (c *rotateCmd) Run(o *office) error {
 }
 
 type withdrawCmd struct {
-	Dir  string `required:"" type:"path" help:"The national registry's folder."`
-	Key  uint32 `required:"" help:"Index of the key row in the directory."`
-	Size uint64 `required:"" help:"Size of the records log up to which the row's sealed codes stand."`
+	Dir      string  `required:"" type:"path" help:"The national registry's folder."`
+	Key      uint32  `xor:"what" required:"" help:"Index of the key row in the directory."`
+	Size     *uint64 `help:"Size of the records log up to which the row's sealed codes stand."`
+	Proposal string  `xor:"what" required:"" type:"path" help:"Below a city instead: what the city's sign-withdrawal printed; - for standard input."`
 }
 
 // Run ends a key row.
 func (c *withdrawCmd) Run(o *office) error {
-	return o.with(c.Dir, func(r *registry.Registry) error {
-		if err := r.Withdraw(o.ctx, c.Key, c.Size); err != nil {
+	if c.Proposal != "" {
+		p, err := o.readProposal(c.Proposal)
+		if err != nil {
 			return err
 		}
-		v := map[string]any{"key": c.Key, "size": c.Size}
-		return o.answer(v, fmt.Sprintf("%d\twithdrawn\t%d", c.Key, c.Size))
+		e, err := p.Entry()
+		if err != nil {
+			return err
+		}
+		if e.Kind != ledger.KindWithdrawal {
+			return fmt.Errorf("%s is no withdrawal", c.Proposal)
+		}
+		return o.with(c.Dir, func(r *registry.Registry) error {
+			if _, err := r.Enter(o.ctx, p); err != nil {
+				return err
+			}
+			return o.withdrawn(e.Withdrawal.Key, e.Withdrawal.Size)
+		})
+	}
+	if c.Size == nil {
+		return usageError{errors.New("withdraw --key needs --size: 0 lets no code of the row stand")}
+	}
+	return o.with(c.Dir, func(r *registry.Registry) error {
+		if err := r.Withdraw(o.ctx, c.Key, *c.Size); err != nil {
+			return err
+		}
+		return o.withdrawn(uint64(c.Key), *c.Size)
 	})
+}
+
+func (o *office) withdrawn(key, size uint64) error {
+	return o.answer(map[string]any{"key": key, "size": size}, fmt.Sprintf("%d\twithdrawn\t%d", key, size))
 }

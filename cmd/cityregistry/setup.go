@@ -15,6 +15,7 @@ import (
 	"citygate/internal/durable"
 	"citygate/trust/registry"
 	"citygate/trust/registry/witness"
+	"golang.org/x/mod/sumdb/note"
 )
 
 // This file implements the commands that set up registries and witnesses.
@@ -48,13 +49,9 @@ func (c *initCmd) Run(o *office) error {
 	if c.National && len(c.Host) == 0 && c.Origin != "" {
 		cfg.Hosts = []string{strings.ToUpper(c.Origin)}
 	}
-	for _, w := range c.Witness {
-		// A verifier key may end in "=", a URL may contain one.
-		key, url, ok := strings.Cut(w, "=http")
-		if !ok {
-			return usageError{fmt.Errorf("--witness %q is not VKEY=URL", w)}
-		}
-		cfg.Witnesses = append(cfg.Witnesses, registry.Witness{Key: key, URL: "http" + url})
+	var err error
+	if cfg.Witnesses, err = parseWitnesses(c.Witness); err != nil {
+		return err
 	}
 	if cfg.Quorum == 0 {
 		cfg.Quorum = len(cfg.Witnesses)/2 + 1
@@ -96,30 +93,19 @@ func (c *enrolCmd) Run(o *office) error { return printEnrolment(o, c.Dir) }
 type allocateCmd struct {
 	Dir     string `required:"" type:"path" help:"The national registry's folder."`
 	Request string `type:"path" help:"The enrolment request that init printed; - for standard input."`
+	Signed  string `type:"path" help:"Below a city instead: what the city's sign-allocation printed; - for standard input."`
 	Self    bool   `help:"Enter the national registry itself, for what lies directly below its prefix."`
 	Into    string `type:"path" help:"Folder of the registry that asked, if it is on this machine: it accepts at once."`
 }
 
 // Run puts rows into the directory and prints where they are.
 func (c *allocateCmd) Run(o *office) error {
-	if c.Self == (c.Request != "") {
-		return usageError{errors.New("allocate needs either --request FILE or --self")}
-	}
-	var e registry.Enrolment
-	var err error
-	if c.Self {
-		e, err = registry.Enrol(c.Dir)
-	} else {
-		var b []byte
-		if b, err = o.read(c.Request); err == nil {
-			e, err = registry.ParseEnrolment(b)
-		}
-	}
+	allocate, err := c.what(o)
 	if err != nil {
 		return err
 	}
 	return o.with(c.Dir, func(r *registry.Registry) error {
-		a, err := r.Allocate(o.ctx, e)
+		a, err := allocate(r)
 		if err != nil {
 			return err
 		}
@@ -134,6 +120,30 @@ func (c *allocateCmd) Run(o *office) error {
 		}
 		return o.printJSON(a, a.Marshal())
 	})
+}
+
+// what reads what is to be allocated.
+func (c *allocateCmd) what(o *office) (func(*registry.Registry) (registry.Allocation, error), error) {
+	switch {
+	case c.Self && c.Request == "" && c.Signed == "":
+		e, err := registry.Enrol(c.Dir)
+		return func(r *registry.Registry) (registry.Allocation, error) { return r.Allocate(o.ctx, e) }, err
+	case !c.Self && c.Request != "" && c.Signed == "":
+		b, err := o.read(c.Request)
+		if err != nil {
+			return nil, err
+		}
+		e, err := registry.ParseEnrolment(b)
+		return func(r *registry.Registry) (registry.Allocation, error) { return r.Allocate(o.ctx, e) }, err
+	case !c.Self && c.Request == "" && c.Signed != "":
+		b, err := o.read(c.Signed)
+		if err != nil {
+			return nil, err
+		}
+		s, err := registry.ParseSignedAllocation(b)
+		return func(r *registry.Registry) (registry.Allocation, error) { return r.AllocateBelow(o.ctx, s) }, err
+	}
+	return nil, usageError{errors.New("allocate needs one of --request FILE, --signed FILE and --self")}
 }
 
 type acceptCmd struct {
@@ -176,14 +186,15 @@ func (c *logsCmd) Run(o *office) error {
 }
 
 type keygenCmd struct {
-	Key    string `required:"" type:"path" help:"File for the secret key; it must not exist."`
-	Name   string `help:"A witness's name, such as witness.example/w1."`
-	Holder bool   `help:"Make the key of a person or machine that presents codes, instead of a witness's."`
+	Key       string `required:"" type:"path" help:"File for the secret key; it must not exist."`
+	Name      string `help:"A witness's name, such as witness.example/w1."`
+	Holder    bool   `help:"Make the key of a person or machine that presents codes, instead of a witness's."`
+	Directory bool   `help:"Make an institute's directory key, instead of a witness's."`
 }
 
 // Run makes a key and prints the public half: a verifier key for a witness, hex for a holder.
 func (c *keygenCmd) Run(o *office) error {
-	if c.Holder == (c.Name != "") {
+	if c.Holder == (c.Name != "") || c.Holder && c.Directory {
 		return usageError{errors.New("keygen needs either --name or --holder")}
 	}
 	if c.Holder {
@@ -196,7 +207,11 @@ func (c *keygenCmd) Run(o *office) error {
 		}
 		return o.answer(map[string]string{"holder": hex.EncodeToString(pub)}, hex.EncodeToString(pub))
 	}
-	skey, vkey, err := witness.GenerateKey(c.Name)
+	generate := witness.GenerateKey
+	if c.Directory {
+		generate = func(name string) (string, string, error) { return note.GenerateKey(rand.Reader, name) }
+	}
+	skey, vkey, err := generate(c.Name)
 	if err != nil {
 		return hinted{err, "a name has no space and no plus, such as witness.example/w1"}
 	}
