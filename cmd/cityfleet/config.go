@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"citygate/fleet"
+	"citygate/fleet/store"
 )
 
 // config is fleet.toml. Relative paths begin in the file's folder.
@@ -53,7 +54,7 @@ hosts = []                    # further host names that requests may use, for a 
 title = { en = "…" }          # the fleet's name by language (en, zh-CN); empty: "Citygate fleet"
 language = "en"               # of the pages, where the browser asks for neither en nor zh
 time_zone = "Asia/Shanghai"   # of all times on the pages; default UTC
-database = "fleet.db"         # required: the SQLite file
+database = "fleet.db"         # required: a SQLite file, or "postgres://user@host/name" (the password in ~/.pgpass)
 brokers = ["ssl://host:8883"] # required: tried in order; tcp:// only without certificates, for tests
 client_id = "fleet"           # the certificate's common name
 ca = "ca.pem"                 # authority of the broker's certificate; required with ssl://
@@ -128,7 +129,7 @@ func (c *config) check() error {
 
 func (c *config) resolve(dir string) {
 	for _, p := range []*string{&c.Database, &c.CA, &c.Cert, &c.Key, &c.AckKey} {
-		if *p != "" && !filepath.IsAbs(*p) {
+		if *p != "" && !filepath.IsAbs(*p) && !store.IsURL(*p) {
 			*p = filepath.Join(dir, *p)
 		}
 	}

@@ -19,6 +19,7 @@ type epochRow struct {
 	epoch  uint64
 	mark   uint64
 	chain  Chain
+	moved  bool // mark and chain are not written yet
 }
 
 // Commit commits batches in their order, in one transaction: all of it is on
@@ -41,12 +42,13 @@ func (s *Store) Commit(ctx context.Context, batches []Batch) ([]Result, error) {
 			return err
 		}
 		defer rows.close()
+		c := &commit{s: s, tx: tx, rows: rows, now: s.now(), devices: map[string]int64{}, epochs: map[epochKey]*epochRow{}}
 		for i, b := range batches {
-			if results[i], err = s.commitOne(ctx, tx, rows, b); err != nil {
+			if results[i], err = c.one(ctx, b); err != nil {
 				return fmt.Errorf("commit %s %016x from %d: %w", b.Device, b.Epoch, b.First(), err)
 			}
 		}
-		return rows.flush(ctx)
+		return c.settle(ctx)
 	})
 	if err != nil {
 		return nil, err
@@ -61,41 +63,80 @@ func (s *Store) Commit(ctx context.Context, batches []Batch) ([]Result, error) {
 	return results, nil
 }
 
-func (s *Store) commitOne(ctx context.Context, tx *sql.Tx, rows rowWriter, b Batch) (Result, error) {
-	device, err := deviceID(ctx, tx, b.Device)
-	if errors.Is(err, fleet.ErrUnknownDevice) {
-		return Result{Outcome: Stranger}, nil
-	} else if err != nil {
-		return Result{}, err
-	}
-	ep, err := loadEpoch(ctx, tx, device, b)
+// commit is one transaction. It remembers devices and epochs, because the batches
+// of a drain mostly follow each other: a new mark is written once, by settle.
+type commit struct {
+	s       *Store
+	tx      *sql.Tx
+	rows    rowWriter
+	now     time.Time
+	devices map[string]int64 // 0: not enrolled
+	epochs  map[epochKey]*epochRow
+}
+
+type epochKey struct {
+	device int64
+	epoch  uint64
+}
+
+func (c *commit) one(ctx context.Context, b Batch) (Result, error) {
+	ep, err := c.epoch(ctx, b)
 	if err != nil {
 		return Result{}, err
+	}
+	if ep == nil {
+		return Result{Outcome: Stranger}, nil
 	}
 	if b.First() > ep.mark+1 {
 		return Result{Outcome: Ahead, Mark: ep.mark, Chain: ep.chain, NeedFirst: ep.mark + 1, NeedLast: b.First() - 1}, nil
 	}
-	fork, err := findFork(ctx, tx, rows, ep, b)
+	fork, err := findFork(ctx, c.tx, c.rows, *ep, b)
 	if err != nil {
 		return Result{}, err
 	}
 	if fork != nil {
-		return Result{Outcome: Forked, Mark: ep.mark, Chain: ep.chain}, s.addFinding(ctx, tx, device, *fork)
+		return Result{Outcome: Forked, Mark: ep.mark, Chain: ep.chain}, c.s.addFinding(ctx, c.tx, ep.device, *fork)
 	}
 	if b.Last() <= ep.mark {
 		return Result{Outcome: Repeated, Mark: ep.mark, Chain: ep.chain}, nil
 	}
-	return s.extend(ctx, tx, rows, ep, b)
+	return c.extend(ctx, ep, b)
+}
+
+// epoch finds the epoch of a batch, nil where the device is not enrolled.
+func (c *commit) epoch(ctx context.Context, b Batch) (*epochRow, error) {
+	device, known := c.devices[b.Device]
+	if !known {
+		var err error
+		if device, err = deviceID(ctx, c.tx, b.Device); err != nil && !errors.Is(err, fleet.ErrUnknownDevice) {
+			return nil, err
+		}
+		c.devices[b.Device] = device
+	}
+	if device == 0 {
+		return nil, nil
+	}
+	key := epochKey{device, b.Epoch}
+	if ep := c.epochs[key]; ep != nil {
+		return ep, nil
+	}
+	ep, err := loadEpoch(ctx, c.tx, device, b)
+	if err != nil {
+		return nil, err
+	}
+	c.epochs[key] = &ep
+	return &ep, nil
 }
 
 // extend commits what lies above the mark and moves the mark to the batch's end.
-func (s *Store) extend(ctx context.Context, tx *sql.Tx, rows rowWriter, ep epochRow, b Batch) (Result, error) {
-	now := s.now()
+func (c *commit) extend(ctx context.Context, ep *epochRow, b Batch) (Result, error) {
 	last := b.Items[len(b.Items)-1]
 	old := ep.mark
-	ep.mark, ep.chain = last.Last, last.Chain
-	if err := saveEpoch(ctx, tx, &ep, now); err != nil {
-		return Result{}, err
+	ep.mark, ep.chain, ep.moved = last.Last, last.Chain, true
+	if ep.id == 0 {
+		if err := openEpoch(ctx, c.tx, ep, c.now); err != nil {
+			return Result{}, err
+		}
 	}
 	tally := newTally()
 	for _, it := range b.Items {
@@ -103,27 +144,47 @@ func (s *Store) extend(ctx context.Context, tx *sql.Tx, rows rowWriter, ep epoch
 			continue
 		}
 		it.First = max(it.First, old+1)
-		if err := s.addItem(ctx, tx, rows, ep, it, now); err != nil {
+		if err := c.s.addItem(ctx, c.tx, c.rows, *ep, it, c.now); err != nil {
 			return Result{}, err
 		}
 		tally.add(it)
 		if it.Start != nil && it.First == 1 {
-			if err := s.linkPredecessor(ctx, tx, ep, *it.Start); err != nil {
+			if err := c.settle(ctx); err != nil {
+				return Result{}, err
+			}
+			if err := c.s.linkPredecessor(ctx, c.tx, *ep, *it.Start); err != nil {
 				return Result{}, err
 			}
 		}
 	}
-	if err := tally.save(ctx, rows, ep.device); err != nil {
-		return Result{}, err
+	return Result{Outcome: Committed, Mark: ep.mark, Chain: ep.chain, New: ep.mark - old}, tally.save(ctx, c.rows, ep.device)
+}
+
+// settle writes all that is remembered, and judges epochs by their new marks.
+func (c *commit) settle(ctx context.Context) error {
+	if err := c.rows.flush(ctx); err != nil {
+		return err
 	}
-	if err := s.checkSuccessors(ctx, tx, ep); err != nil {
-		return Result{}, err
+	for _, ep := range c.epochs {
+		if !ep.moved {
+			continue
+		}
+		ep.moved = false
+		if err := moveMark(ctx, c.tx, *ep, c.now); err != nil {
+			return err
+		}
+		if err := c.s.checkSuccessors(ctx, c.tx, *ep); err != nil {
+			return err
+		}
+		if err := c.s.resolveGaps(ctx, c.tx, ep.device, ep.epoch, ep.mark); err != nil {
+			return err
+		}
+		_, err := c.tx.ExecContext(ctx, `UPDATE devices SET heard_us = $1 WHERE id = $2 AND heard_us < $1`, micros(c.now), ep.device)
+		if err != nil {
+			return fmt.Errorf("note that the device was heard: %w", err)
+		}
 	}
-	if err := s.resolveGaps(ctx, tx, ep.device, ep.epoch, ep.mark); err != nil {
-		return Result{}, err
-	}
-	_, err := tx.ExecContext(ctx, `UPDATE devices SET heard_us = $1 WHERE id = $2 AND heard_us < $1`, micros(now), ep.device)
-	return Result{Outcome: Committed, Mark: ep.mark, Chain: ep.chain, New: ep.mark - old}, err
+	return nil
 }
 
 func (s *Store) addItem(ctx context.Context, tx *sql.Tx, rows rowWriter, ep epochRow, it Item, now time.Time) error {
@@ -168,15 +229,16 @@ func loadEpoch(ctx context.Context, tx *sql.Tx, device int64, b Batch) (epochRow
 	return ep, nil
 }
 
-func saveEpoch(ctx context.Context, tx *sql.Tx, ep *epochRow, now time.Time) error {
-	if ep.id != 0 {
-		_, err := tx.ExecContext(ctx, `UPDATE epochs SET mark = $1, chain = $2, stored_us = $3 WHERE id = $4`,
-			int64(ep.mark), ep.chain[:], micros(now), ep.id)
-		if err != nil {
-			return fmt.Errorf("move mark: %w", err)
-		}
-		return nil
+func moveMark(ctx context.Context, tx *sql.Tx, ep epochRow, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE epochs SET mark = $1, chain = $2, stored_us = $3 WHERE id = $4`,
+		int64(ep.mark), ep.chain[:], micros(now), ep.id)
+	if err != nil {
+		return fmt.Errorf("move mark: %w", err)
 	}
+	return nil
+}
+
+func openEpoch(ctx context.Context, tx *sql.Tx, ep *epochRow, now time.Time) error {
 	err := tx.QueryRowContext(ctx, `INSERT INTO epochs (device, epoch, mark, chain, opened_us, stored_us)
 		VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
 		ep.device, int64(ep.epoch), int64(ep.mark), ep.chain[:], micros(now), micros(now)).Scan(&ep.id)

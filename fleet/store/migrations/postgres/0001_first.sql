@@ -44,9 +44,11 @@ CREATE TABLE epochs (
 CREATE INDEX epochs_by_predecessor ON epochs (device, prev_epoch) WHERE prev_known = 1;
 CREATE INDEX epochs_by_stored ON epochs (stored_us);
 
--- Events exactly as the device encoded them, each with the chain after it.
+-- Events exactly as the device encoded them, each with the chain after it. There is
+-- no REFERENCES here: PostgreSQL would look the epoch up for each row, and lock it,
+-- and an epoch is never deleted.
 CREATE TABLE events (
-    epoch      BIGINT NOT NULL REFERENCES epochs (id),
+    epoch      BIGINT NOT NULL,
     seq        BIGINT NOT NULL,
     at_us      BIGINT NOT NULL,
     stored_us  BIGINT NOT NULL,
