@@ -14,10 +14,11 @@
 //
 //	registry.json           configuration, see Config
 //	keys/issuer.seed        issuer key: Ed25519 seed, 64 hex digits and a newline
-//	keys/{log}.skey         log key, C2SP signing key text; also allocation.skey and, nationally, directory-1.skey ...
+//	keys/{log}.skey         log key, C2SP signing key text, after n changes {log}.{n}.skey; also allocation.skey and, nationally,
+//	                        directory-*.skey of the institutes whose keys are kept here
 //	books/{log}.jsonl       what was decided, before it is logged; see below
 //	books/pending.jsonl     personal records that wait for their batch to be sealed
-//	public/{log}/...        the log as tlog-tiles serves it, and nationally root.json, the root policy that gateways start from
+//	public/{log}/...        the log as tlog-tiles serves it, and nationally root.json, the root policy that gateways start from, and directory/rotation/{n}
 //
 // Keys and books have mode 0600; public/ is all that a file server, a mirror or [Handler] may show (`.state` in it is Tessera's, and of no use to others).
 //
