@@ -57,6 +57,16 @@ func (s *stage) testHolder(t *testing.T) {
 	run(t, phone, "English", chromedp.Click("#en"), chromedp.Poll(`document.title === 'My city code'`, nil))
 	looks(t, phone, "holder-en")
 
+	// The code as the office sends it, a link: opened on the holder's own phone it can be kept at once.
+	run(t, phone, "without a code", chromedp.Click("#remove"), chromedp.Click("#remove"), chromedp.WaitVisible(".no-code .waiting"))
+	if got := visit(t, phone, address(w.text(w.code("own", "sjz")))); got != "own" {
+		t.Errorf("the holder's own code: %s", got)
+	}
+	bothLanguages(t, phone, "own")
+	run(t, phone, "keeping it", chromedp.Click("#own-keep"), chromedp.WaitVisible(".has-code .showing"))
+	w.takes(t, w.shown(t, phone, ""), true)
+	run(t, phone, "English", chromedp.Click("#en"))
+
 	var extractable, exported bool
 	run(t, phone, "key", chromedp.Evaluate(`new Promise(done => {
   const r = indexedDB.open('citygate-holder', 1);

@@ -26,7 +26,9 @@ export function concat(...parts) {
 export const hex = b => Array.from(b, x => x.toString(16).padStart(2, '0')).join('');
 
 export function equal(a, b) {
-  return a.length === b.length && a.every((x, i) => x === b[i]);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 export const encodeBase64 = b => btoa(Array.from(b, x => String.fromCharCode(x)).join(''));

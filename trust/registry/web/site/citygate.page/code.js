@@ -106,7 +106,7 @@ export function pathOf(code) {
 
 // entryOf is the log entry of a body.
 export function entryOf(body) {
-  return body[0] === 2 ? concat([2], sha256(concat(encodeText('cityid/v1 commit\0'), body))) : body;
+  return body[0] === 2 ? concat([2], sha256(encodeText('cityid/v1 commit\0'), body)) : body;
 }
 
 // sigStructure is what an issuer's signature covers: the Sig_structure of a COSE_Sign1 (RFC 9052, 4.4).

@@ -6,6 +6,7 @@ import {encodeDigits, encodePresented, entryOf, parseText, presentMessage} from 
 import {View, usableRoot} from './ledger.js';
 import {fetchPublished} from './published.js';
 import {encode, outline} from './qr.js';
+import {Store} from './store.js';
 import {leafHash, nodeHash, tileWidth} from './tree.js';
 import {keepLanguage, kinds, lines, pick, preferred, say} from './words.js';
 
@@ -13,43 +14,6 @@ const $ = id => document.getElementById(id);
 const renewal = 5000; // ms; gateways take a presentation for 15 s
 const quiet = 4; // modules around a symbol
 const sealAgain = 60e3; // ms between looks for the sealed form
-
-// Store keeps {privateKey, publicKey, text} in this browser. The private key is an object of WebCrypto that gives no octets.
-class Store {
-  static open() {
-    return new Promise((done, fail) => {
-      const r = indexedDB.open('citygate-holder', 1);
-      r.onupgradeneeded = () => r.result.createObjectStore('holder');
-      r.onsuccess = () => done(new Store(r.result));
-      r.onerror = () => fail(r.error);
-    });
-  }
-
-  constructor(db) {
-    this.db = db;
-  }
-
-  // each value is under its name.
-  do(mode, f) {
-    return new Promise((done, fail) => {
-      const t = this.db.transaction('holder', mode, {durability: 'strict'}), r = f(t.objectStore('holder'));
-      t.oncomplete = () => done(r.result);
-      t.onerror = t.onabort = () => fail(t.error);
-    });
-  }
-
-  get(name) {
-    return this.do('readonly', s => s.get(name));
-  }
-
-  put(name, value) {
-    return this.do('readwrite', s => s.put(value, name));
-  }
-
-  remove(name) {
-    return this.do('readwrite', s => s.delete(name));
-  }
-}
 
 let lang = preferred(), store = null, keys = null, code = null, timer = 0, sure = false;
 

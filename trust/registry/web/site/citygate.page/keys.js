@@ -52,7 +52,7 @@ export async function verify(alg, key, message, sig) {
   return crypto.subtle.verify(alg === algEd25519 ? 'Ed25519' : {name: 'ECDSA', hash: 'SHA-256'}, k, sig, message);
 }
 
-const keyID = (name, data) => hex(sha256(concat(encodeText(name + '\n'), data)).subarray(0, 4));
+const keyID = (name, data) => hex(sha256(encodeText(name + '\n'), data).subarray(0, 4));
 
 export const validName = s => s !== '' && !/[\s+\u0085\u180e]/u.test(s);
 
@@ -85,9 +85,17 @@ function verifyCosignature(key, message, sig) {
   return verify(algEd25519, key, concat(encodeText(`cosignature/v1\ntime ${exact}\n`), message), sig.subarray(8));
 }
 
+const parsed = new Map(); // texts and uses to keys: a directory names the same witnesses over and over
+
+function remembered(text, use) {
+  const name = use + ' ' + text;
+  if (!parsed.has(name)) parsed.set(name, parseKey(text, use));
+  return parsed.get(name);
+}
+
 // parseKeys reads 1 to most keys, of which no two are the same or could be taken for another. It gives null otherwise.
 export function parseKeys(texts, most, use) {
-  const keys = texts.map(t => parseKey(t, use));
+  const keys = texts.map(t => remembered(t, use));
   if (keys.length < 1 || keys.length > most || keys.includes(null)) return null;
   const different = f => new Set(keys.map(f)).size === keys.length;
   return different(k => k.material) && different(k => k.id) ? keys : null;

@@ -4,6 +4,7 @@ import {parseText} from './code.js';
 import {View, usableRoot} from './ledger.js';
 import {fetchPublished} from './published.js';
 import {lookUp} from './record.js';
+import {Store, isOwn} from './store.js';
 import {check, classOf, policyFor} from './verdict.js';
 import {keepLanguage, kinds, lines, nameOf, objects, other, pick, preferred, reasons, say, sentenceOf, states} from './words.js';
 
@@ -77,9 +78,21 @@ async function run() {
   const waiting = setTimeout(() => show({words: states.checking, reason: '', verdict: null}), slow);
   const verdict = await judge(text);
   clearTimeout(waiting);
-  show({words: reasons[verdict.reason], reason: verdict.reason, verdict});
   // A person's code does not stay in the history of a phone that only checked it.
   if (verdict.parsed?.code.personal) history.replaceState(null, '', location.pathname);
+  if (await mine(verdict)) show({words: states.own, reason: 'own', verdict: null});
+  else show({words: reasons[verdict.reason], reason: verdict.reason, verdict});
+}
+
+// mine says whether this is a code that its holder has opened, to keep it: everything about it is right but that nobody presents it.
+async function mine({reason, parsed}) {
+  if (reason !== 'stale-presentation' || parsed.presented) return false;
+  return isOwn(parsed.claims).catch(() => false);
+}
+
+async function keepOwn() {
+  await (await Store.open()).put('text', text);
+  location.assign('/citygate.page/holder.html');
 }
 
 // look shows the record of an address without a code. That is no answer about any code, so the ground stays open.
@@ -101,7 +114,7 @@ function draw() {
   const {words, reason, verdict} = shown, cls = verdict ? {'accepted': 'accepted', 'refused': 'refused', 'cannot-check': 'cannot'}[classOf(reason)] : 'open';
   document.documentElement.lang = lang;
   document.documentElement.dataset.reason = reason;
-  document.body.className = cls;
+  document.body.className = reason === 'own' ? cls + ' mine' : cls;
   document.title = `${pick(words, lang)} · ${say('title', lang)}`;
   $('head').textContent = pick(words, lang);
   $('head').dataset.length = lang === 'en' ? 'en' : words[0].length <= 3 ? 'short' : words[0].length <= 5 ? 'middle' : 'long';
@@ -116,6 +129,7 @@ function draw() {
   $('note').textContent = cls === 'cannot' ? say('note', lang) : cls === 'accepted' && !verdict.parsed.code.personal ? say('look', lang) : '';
   $('again').textContent = say('again', lang);
   $('again').hidden = reason === 'empty';
+  $('own-keep').textContent = say('own', lang);
   $('privacy').textContent = say('privacy', lang);
   $('zh').setAttribute('aria-pressed', lang === 'zh-CN');
   $('en').setAttribute('aria-pressed', lang === 'en');
@@ -173,6 +187,7 @@ for (const [id, l] of [['zh', 'zh-CN'], ['en', 'en']]) {
   });
 }
 $('again').addEventListener('click', run);
+$('own-keep').addEventListener('click', keepOwn);
 addEventListener('hashchange', arrive);
 draw();
 arrive();

@@ -1,12 +1,14 @@
 // Merkle trees (RFC 9162, 2.1.1) and the tiles of C2SP tlog-tiles.
 
-import {concat, equal} from './bytes.js';
+import {equal} from './bytes.js';
 import {sha256} from './sha256.js';
 
 export const tileWidth = 256;
 
-export const leafHash = entry => sha256(concat([0], entry));
-export const nodeHash = (left, right) => sha256(concat([1], left, right));
+const leafMark = Uint8Array.of(0), nodeMark = Uint8Array.of(1);
+
+export const leafHash = entry => sha256(leafMark, entry);
+export const nodeHash = (left, right) => sha256(nodeMark, left, right);
 
 // push adds the count-th hash to the roots of perfect subtrees.
 function push(peaks, count, h) {

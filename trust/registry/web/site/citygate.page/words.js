@@ -24,12 +24,14 @@ export const reasons = {
 
 export const states = {
   'checking': ['正在核验', 'Checking', '请稍候。', 'One moment, please.'],
+  'own': ['这是您的码', 'This is your code', '它发给本机的密钥；存下后可在终端出示。', 'It was issued for the key of this phone: keep it, then show it to a kiosk.'],
   'record': ['账本中有此编号', 'On record', '这里只查编号；要验真伪，请扫描铭牌上的码。', 'Only the number was looked up: to check a plate, scan its code.'],
   'empty': ['请扫描二维码', 'Scan the code', '网址里没有码的内容，请用手机相机重新扫描。', 'This address holds no code: scan it with your camera again.'],
 };
 
 const ui = {
   'title': ['城市码核验', 'City code check'],
+  'own': ['存为我的城市码', 'Keep it as my code'],
   'note': ['这不代表此码有问题。', 'This does not mean the code is bad.'],
   'look': ['请核对以上编号与眼前的设施是否一致。', 'See that the number is that of what stands in front of you.'],
   'again': ['重新核验', 'Check again'],
