@@ -47,6 +47,12 @@ func (p *Place) Extend(w, h float64) bool {
 	return p.fit()
 }
 
+// Flatten moves the third corner to where it would be without perspective.
+func (p *Place) Flatten() bool {
+	p.Corners[2] = p.Corners[1].Add(p.Corners[3]).Sub(p.Corners[0])
+	return p.fit()
+}
+
 // minDepth is the least depth of a corner, that of the symbol's first corner being 1.
 const minDepth = 0.15
 

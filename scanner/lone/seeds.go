@@ -43,12 +43,21 @@ func (s *Seeds) Collect(look *luma.Look, finders []luma.Finder) {
 }
 
 func (s *Seeds) turns(q luma.Quad, light bool, finder int) {
+	q = level(q)
 	for k := range 8 {
 		p, ok := NewPlace(turned(q, k%4, k >= 4), 7, 7, light)
 		if ok && s.arm(&p, false) {
 			s.Found = append(s.Found, Seed{Place: p, Mirrored: k >= 4, Column: s.arm(&p, true), Finder: finder})
 		}
 	}
+}
+
+// level returns the parallelogram nearest to a quadrilateral. A pattern of seven modules shows less of the perspective than of the errors of its corners, which
+// would grow with the way to the symbol's far end.
+func level(q luma.Quad) luma.Quad {
+	c := q.Center()
+	u, v := q[1].Add(q[2]).Sub(c.Mul(2)).Mul(0.5), q[2].Add(q[3]).Sub(c.Mul(2)).Mul(0.5)
+	return luma.Quad{c.Sub(u).Sub(v), c.Add(u).Sub(v), c.Add(u).Add(v), c.Sub(u).Add(v)}
 }
 
 // turned returns q with its corner k first, going round the other way if mirrored.

@@ -140,6 +140,11 @@ func (r *Reader) fit(p lone.Place, n int) bool {
 	middle, swing := r.locator.Swing(&p)
 	by := lone.Measure{Marks: &r.marks[n], Sharp: 0.5, Middle: middle, Swing: swing}
 	r.locator.Refine(&p, 1, 0.8, &by)
+	if flat := p; flat.Flatten() {
+		if r.locator.Refine(&flat, 1, 0.5, &by); flat.Score > p.Score {
+			p = flat
+		}
+	}
 	r.locator.Refine(&p, 0, 0.25, &by)
 	return r.locator.Agreement(&p, by.Marks) >= minScore && r.read(&p, n)
 }
