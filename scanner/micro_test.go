@@ -67,50 +67,94 @@ func singleScene(m scene.Matrix, c condition, i int, seed uint64) scene.Scene {
 	return s
 }
 
-// TestSingles prints what is read of each symbol and under each condition, in full with KIOSK=frames-per-symbol-and-condition.
+// spoiled are the conditions beyond what a symbol with a single finder pattern is read under: their frames are not counted.
+var spoiled = map[string]bool{"defocus-2.5@4": true, "motion-8@4": true, "bend-100": true, "worn": true, "hard": true, "glare-220": true}
+
+// TestSingles is the ratchet of street frames: of each symbology at least so many in a hundred are read, and none wrong. Every symbol is drawn under a fifth of
+// the conditions; KIOSK=frames-of-each draws all, and prints them by symbol and by condition.
 func TestSingles(t *testing.T) {
 	zinttest.Need(t)
-	n := 1
-	if _, err := fmt.Sscan(os.Getenv("KIOSK"), &n); err != nil && os.Getenv("KIOSK") != "" {
+	n, all := 1, os.Getenv("KIOSK") != ""
+	if _, err := fmt.Sscan(os.Getenv("KIOSK"), &n); all && err != nil {
 		t.Fatal(err)
 	}
-	var renderer scene.Renderer
 	s := scanner.New(scanner.Options{Formats: scanner.FormatSet(scanner.QR, scanner.MicroQR, scanner.RMQR)})
-	byName, frames := map[string]int{}, map[string]int{}
+	var renderer scene.Renderer
+	read, drawn := map[string]int{}, map[string]int{}
+	var order []string
 	var spent time.Duration
-	all := conditions()
 	for k := range singles {
 		c := &singles[k]
 		m := c.matrix(t)
-		for _, cond := range all {
+		for j, cond := range conditions() {
+			if (j+k)%5 != 0 && !all {
+				continue
+			}
+			keys := []string{c.name, c.format.String() + " " + cond.name}
+			if !spoiled[cond.name] {
+				keys = append(keys, c.format.String())
+			}
 			for i := range n {
 				f := frameOf(&renderer, singleScene(m, cond, i, 1))
 				start := time.Now()
 				found := s.Scan(f)
 				spent += time.Since(start)
-				for _, key := range [...]string{c.name, c.format.String() + " " + cond.name, "all " + c.format.String()} {
-					frames[key]++
-					if len(found) > 0 && found[0].Text == c.text && found[0].Format == c.format {
-						byName[key]++
+				hit := false
+				for _, sym := range found {
+					if hit = sym.Text == c.text && sym.Format == c.format; !hit {
+						t.Errorf("%s %s %d: wrong text %q (%v)", c.name, cond.name, i, sym.Text, sym.Format)
 					}
 				}
-				for _, sym := range found {
-					if sym.Text != c.text {
-						t.Errorf("%s %s %d: wrong text %q (%v)", c.name, cond.name, i, sym.Text, sym.Format)
+				for _, key := range keys {
+					if drawn[key]++; drawn[key] == 1 {
+						order = append(order, key)
+					}
+					if hit {
+						read[key]++
 					}
 				}
 			}
 		}
 	}
-	for k := range singles {
-		t.Logf("%-22s %3d of %3d", singles[k].name, byName[singles[k].name], frames[singles[k].name])
-	}
-	for _, format := range [...]string{"microqr", "rmqr"} {
-		for _, cond := range all {
-			key := format + " " + cond.name
-			t.Logf("%-22s %3d of %3d", key, byName[key], frames[key])
+	for _, key := range order {
+		if all || key == "microqr" || key == "rmqr" {
+			t.Logf("%-22s %3d of %3d", key, read[key], drawn[key])
 		}
-		t.Logf("%-22s %3d of %3d", format, byName["all "+format], frames["all "+format])
 	}
-	t.Logf("%.2f ms in the mean", spent.Seconds()*1e3/float64(frames["all microqr"]+frames["all rmqr"]))
+	t.Logf("%.2f ms in the mean", spent.Seconds()*1e3/float64(drawn["microqr"]+drawn["rmqr"]))
+	for format, least := range map[string]int{"microqr": 93, "rmqr": 96} {
+		if 100*read[format] < least*drawn[format] {
+			t.Errorf("%s: read %d of %d, want %d in a hundred", format, read[format], drawn[format], least)
+		}
+	}
+}
+
+// TestSinglesSmall reads frames that hold nothing but a symbol and its quiet zone, of one to twelve pixels a module, in all turns, of every version of Micro QR Code
+// and rMQR at hand.
+func TestSinglesSmall(t *testing.T) {
+	zinttest.Need(t)
+	s := scanner.New(scanner.Options{Formats: singleFormats})
+	for k := range singles {
+		c := &singles[k]
+		m := c.matrix(t)
+		for _, side := range []int{1, 2, 3, 5, 12} {
+			w, h := (m.W+4)*side, (m.H+4)*side
+			f := scanner.Frame{Pix: make([]byte, w*h), Stride: w, Width: w, Height: h}
+			for i := range f.Pix {
+				f.Pix[i] = 230
+				if m.At(i%w/side-2, i/w/side-2) {
+					f.Pix[i] = 20
+				}
+			}
+			for q := range 4 {
+				found := s.Scan(turned(f, q))
+				if side == 1 && len(found) == 0 {
+					continue // below what is promised
+				}
+				if len(found) != 1 || found[0].Text != c.text {
+					t.Errorf("%s of %d pixels at %d degrees: %d symbols", c.name, side, 90*q, len(found))
+				}
+			}
+		}
+	}
 }
