@@ -1,7 +1,8 @@
 #!/bin/sh
 # deb.sh [ARCH[:static]...]: builds the Debian 12 packages into var/deb. ARCH is amd64, arm64 or armhf (default: amd64).
 # With :static, and for armhf always, the gateway is built without OpenCV and needs no library; for arm64 and armhf only
-# the gateway is built, the servers are amd64. Exit status 2: something that is needed cannot be installed here.
+# the gateway is built, the servers are amd64. Both builds of a gateway are one package: the later one replaces the file.
+# Exit status 2: something that is needed cannot be installed here.
 #
 # nFPM is built once into var/tools, at a fixed version; it is no dependency of the module.
 set -eu
@@ -31,7 +32,7 @@ depends() {
 # package NAME ARCH BIN
 package() {
 	DEPENDS=$(depends "$3/$1")
-	ARCH=$2 BIN=$3 DEPENDS=${DEPENDS:-init-system-helpers} var/tools/nfpm package -p deb -f "firmware-configs/deb/$1.yaml" -t var/deb/ >&2
+	ARCH=$2 BIN=$3 DEPENDS=init-system-helpers${DEPENDS:+, $DEPENDS} var/tools/nfpm package -p deb -f "firmware-configs/deb/$1.yaml" -t var/deb/ >&2
 }
 
 for target in ${*:-amd64}; do

@@ -12,7 +12,7 @@ shift
 profile=$here/boards/$board
 [ -d "$profile" ] || { echo "image: no board $board in $here/boards" >&2; exit 3; }
 case $board in *armhf) arch=armhf kernel=linux-image-armmp ;; *) arch=arm64 kernel=linux-image-arm64 ;; esac
-"$here/build/need.sh" mmdebstrap=mmdebstrap mkfs.ext4=e2fsprogs || exit 2
+"$here/build/need.sh" mmdebstrap=mmdebstrap arch-test=arch-test mkfs.ext4=e2fsprogs || exit 2
 mkdir -p var/image
 root=var/image/$board.root
 rm -rf "$root"
