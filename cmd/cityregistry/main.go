@@ -68,6 +68,8 @@ type commands struct {
 	Restore restoreCmd `cmd:"" help:"End a record's suspension."`
 	Publish publishCmd `cmd:"" help:"Have all logs cosigned anew, once or again and again."`
 
+	ExportStatuslist exportStatusListCmd `name:"export-statuslist" cmd:"" help:"Write what the status log says as an IETF Token Status List."`
+
 	Mirror            mirrorCmd            `cmd:"" help:"Keep a verified copy of other registries' logs."`
 	RestoreFromMirror restoreFromMirrorCmd `cmd:"" help:"Rebuild a registry's logs and books from a copy of its logs."`
 

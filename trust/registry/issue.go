@@ -173,14 +173,17 @@ func (r *Registry) answer(ctx context.Context, index uint64, leaves subtrees) (I
 
 // issuer gives the issuer key and the directory index of its row. Both come from one reading of the configuration, as another process may
 // enrol the registry or rotate its key at any time.
-func (r *Registry) issuer() (ed25519.PrivateKey, uint32, error) {
-	c, err := ReadConfig(r.dir)
+func (r *Registry) issuer() (ed25519.PrivateKey, uint32, error) { return LoadIssuer(r.dir) }
+
+// LoadIssuer gives the issuer key of the registry in dir and the directory index of its row. It needs no open registry.
+func LoadIssuer(dir string) (ed25519.PrivateKey, uint32, error) {
+	c, err := ReadConfig(dir)
 	if err != nil {
 		return nil, 0, err
 	}
 	if c.Key == nil {
 		return nil, 0, ErrNotEnrolled
 	}
-	key, err := LoadIssuerKey(c.issuerKeyFile(r.dir))
+	key, err := LoadIssuerKey(c.issuerKeyFile(dir))
 	return key, *c.Key, err
 }

@@ -49,3 +49,12 @@ func (r *Registry) Status(ctx context.Context, index uint64) (s ledger.Status, e
 	})
 	return s, err
 }
+
+// Statuses gives the statuses of all records, and how many entries the records log has.
+func (r *Registry) Statuses(ctx context.Context) (set *ledger.StatusSet, size uint64, err error) {
+	err = r.exclusive(ctx, func() error {
+		set, size = r.statuses, r.records.book.len() // a set never changes
+		return nil
+	})
+	return set, size, err
+}
