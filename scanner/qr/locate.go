@@ -39,7 +39,7 @@ type legs struct {
 }
 
 const (
-	maxMeasuredRatio = 2.5  // between module sizes along the legs
+	maxMeasuredRatio = 4.0  // between module sizes along the legs
 	minScore         = 0.30 // agreement of function patterns for a place to be refined
 	goodScore        = 0.45 // and to be sampled
 	minFinder        = 0.35 // agreement of each finder pattern

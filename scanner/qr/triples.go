@@ -25,6 +25,8 @@ const (
 	manyFinders   = 36
 	maxFinders    = 240
 	cleanFinder   = 0.85
+	cleanTriple   = 0.40 // of three, what they lack
+	farther       = 1e6  // pixels by which what is not clean comes later
 )
 
 // triples lists the plausible triples among the finders. For each finder as the top left one only its nearest clean neighbours of like size are taken, so the
@@ -40,11 +42,15 @@ func (r *Reader) findTriples() {
 				continue
 			}
 			d := f[j].Center.Sub(f[i].Center).Len()
-			// A symbol is 14 to 170 modules from centre to centre; cuts at 45 degrees overrate the module by 1.41.
-			if m := (f[i].Module + f[j].Module) / 2; d < 7.5*m || d > 190*m {
+			// A symbol is 14 to 170 modules from centre to centre; cuts at 45 degrees overrate the module by 1.41, those of tilted symbols underrate it.
+			if m := (f[i].Module + f[j].Module) / 2; d < 7.5*m || d > 280*m {
 				continue
 			}
-			r.near = append(r.near, neighbour{j, d, d * (2 - f[j].Clean) * ratio(f[i].Module, f[j].Module)})
+			score := d * (2 - f[j].Clean) * ratio(f[i].Module, f[j].Module)
+			if f[j].Clean < cleanFinder {
+				score += farther // large symbols are full of what looks a little like a finder, and lies nearer
+			}
+			r.near = append(r.near, neighbour{j, d, score})
 		}
 		slices.SortFunc(r.near, func(a, b neighbour) int { return cmp.Compare(a.score, b.score) })
 		r.near = r.near[:min(len(r.near), maxNeighbours)]
@@ -99,6 +105,9 @@ func (r *Reader) pairs(i int) {
 			legs := n1.distance + n2.distance
 			dirt := 3 - f[i].Clean - f[n1.index].Clean - f[n2.index].Clean
 			t.score = legs * (1 + 1.5*cos + 2*math.Abs(n2.distance-n1.distance)/legs + 2*(most-least)/most) * (1 + dirt)
+			if dirt > cleanTriple {
+				t.score += farther
+			}
 			r.triples = append(r.triples, t)
 		}
 	}
