@@ -105,7 +105,7 @@ func (s *Scanner) scanAt(m luma.Image, zoom int) {
 		s.scanFinders()
 	}
 	if s.matrix != nil {
-		s.matrix.Work = s.work / 6
+		s.matrix.Work = s.work / 10
 		for _, f := range s.matrix.Read(&s.look) {
 			s.add(Symbol{Format: DataMatrix, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
 		}

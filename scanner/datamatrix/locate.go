@@ -27,12 +27,12 @@ const (
 	sweep       = 24  // degrees to either side within which the far sides are looked for
 )
 
-// find collects the corners on all levels. A symbol of light modules has the outlines of one of dark modules, walked the other way.
+// find collects the corners on all levels, the coarse ones first, as they are cheap: where work runs out, only symbols of the smallest modules are lost. A symbol of light modules has the outlines of one of dark modules, walked the other way.
 func (r *Reader) find() {
 	r.corners = r.corners[:0]
-	for _, l := range r.look.Levels {
-		r.level = l
-		r.outlines.Each(l, r.visit)
+	for i := len(r.look.Levels) - 1; i >= 0; i-- {
+		r.level = r.look.Levels[i]
+		r.outlines.Each(r.level, r.visit)
 	}
 }
 
@@ -95,12 +95,13 @@ func extend(pieces []luma.Piece, i, step int, c luma.Point) luma.Point {
 	return end
 }
 
-// add keeps a corner unless a finer level has the same one.
+// add keeps a corner in the place of the same one from a coarser level.
 func (r *Reader) add(c corner) {
 	size := c.right.Sub(c.at).Len() + c.top.Sub(c.at).Len()
 	for i := range r.corners {
 		o := &r.corners[i]
 		if o.light == c.light && o.at.Sub(c.at).Len() < 0.03*size && o.right.Sub(c.right).Len() < 0.06*size && o.top.Sub(c.top).Len() < 0.06*size {
+			*o = c
 			return
 		}
 	}

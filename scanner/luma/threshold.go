@@ -11,7 +11,7 @@ const Block = 8
 
 const (
 	minContrast   = 14   // least difference of dark and light in a block, in gray levels, to count at all
-	maxNoiseFloor = 96   // however noisy, a block with more contrast than this counts
+	maxNoiseFloor = 200  // however noisy, a block with more contrast than this counts
 	boxRadius     = 2    // thresholds are averaged over (2*boxRadius+1)^2 blocks
 	minBlocks     = 3    // of which this many must have contrast
 	smallPicture  = 2500 // blocks
