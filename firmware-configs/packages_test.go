@@ -143,55 +143,6 @@ func TestScriptsAreShell(t *testing.T) {
 	}
 }
 
-// units are all unit files, with the worst rating that systemd may give them, in tenths. The browser needs namespaces for
-// its own sandbox, and the screen.
-func units(t *testing.T) map[string]string {
-	t.Helper()
-	limit := map[string]string{}
-	for pattern, threshold := range map[string]string{"systemd/*.service": "20", "kiosk/*.service": "30"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil || len(found) == 0 {
-			t.Fatalf("%s: none (%v)", pattern, err)
-		}
-		for _, f := range found {
-			limit[f] = threshold
-		}
-	}
-	return limit
-}
-
-// The hardening of the units is held: systemd's own rating stays where it is, and it finds nothing to say about them.
-func TestUnits(t *testing.T) {
-	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("no systemd-analyze on this machine")
-	}
-	for unit, threshold := range units(t) {
-		t.Run(filepath.Base(unit), func(t *testing.T) {
-			t.Parallel()
-			out, err := exec.Command(analyze, "security", "--offline=true", "--threshold="+threshold, unit).CombinedOutput()
-			if err != nil {
-				lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-				t.Errorf("%v: %s", err, lines[len(lines)-1])
-			}
-			// The programs are not on this machine; all else is verified. verify succeeds whatever it says.
-			b, err := os.ReadFile(unit)
-			if err != nil {
-				t.Fatal(err)
-			}
-			copied := filepath.Join(t.TempDir(), strings.Replace(filepath.Base(unit), "@", "@x", 1))
-			text := regexp.MustCompile(`(?m)^(ExecStart(?:Pre)?=)\S+`).ReplaceAll(b, []byte("${1}/bin/true"))
-			text = regexp.MustCompile(`(?m)^(Requires=seatd|Documentation=|EnvironmentFile=).*\n`).ReplaceAll(text, nil)
-			if err := os.WriteFile(copied, text, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			if out, err := exec.Command(analyze, "verify", "--man=no", "--recursive-errors=no", copied).CombinedOutput(); err != nil || len(out) > 0 {
-				t.Errorf("verify: %v: %s", err, out)
-			}
-		})
-	}
-}
-
 // Each board has the files that the table names, its gateway's configuration is one that the daemon takes, and only an
 // update for this very board is taken.
 func TestBoardProfiles(t *testing.T) {

@@ -41,4 +41,5 @@ for target in ${*:-arm64-static armhf-static arm64}; do
 	*) echo "cross: no target $target" >&2; exit 3 ;;
 	esac
 done
+$build/need.sh qemu-aarch64-static=qemu-user-static || echo "cross: no emulator, so what was built cannot be tried here" >&2
 exit $left
