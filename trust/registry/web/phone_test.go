@@ -114,16 +114,21 @@ func (s *stage) testPhone(t *testing.T) {
 func bothLanguages(t *testing.T, phone context.Context, name string) {
 	t.Helper()
 	for _, lang := range []string{"en", "zh"} {
-		run(t, phone, lang, chromedp.Evaluate(fmt.Sprintf(`document.getElementById(%q).click()`, lang), nil))
-		looks(t, phone, "phone-"+lang+"-"+name)
+		look(t, phone, "phone-"+lang+"-"+name, fmt.Sprintf(`document.getElementById(%q).click();`, lang))
 	}
 }
 
 // looks checks that a page fits a telephone, and takes its picture.
 func looks(t *testing.T, phone context.Context, name string) {
 	t.Helper()
+	look(t, phone, name, "")
+}
+
+// look does the same after a script.
+func look(t *testing.T, phone context.Context, name, script string) {
+	t.Helper()
 	var bad string
-	run(t, phone, "looking", chromedp.Evaluate(overflow, &bad))
+	run(t, phone, "looking", chromedp.Evaluate(script+overflow, &bad))
 	if bad != "" {
 		t.Errorf("%s: does not fit: %s", name, bad)
 	}
