@@ -5,7 +5,7 @@ import "citygate/scanner/luma"
 // This file implements sampling: the gray of each module of a place.
 
 // Sample fills the grid with w x h modules of the place, each moved by shift, in pixels, where that is not nil.
-func (l *Locator) Sample(g *luma.Grid, p *Place, w, h int, shift func(x, y int) luma.Point) {
+func (l *Locator) Sample(g *luma.Grid, p *Place, w, h int, shift func(x, y float64) luma.Point) {
 	g.Resize(w, h)
 	m := p.Module()
 	level, scale := l.Level(m)
@@ -17,7 +17,7 @@ func (l *Locator) Sample(g *luma.Grid, p *Place, w, h int, shift func(x, y int) 
 			o := t.At(c)
 			at := o
 			if shift != nil {
-				at = o.Add(shift(x, y).Mul(1 / scale))
+				at = o.Add(shift(c.X, c.Y).Mul(1 / scale))
 			}
 			if !wide {
 				g.Gray[y*w+x] = int32(level.At(at.X, at.Y))

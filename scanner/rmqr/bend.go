@@ -20,11 +20,13 @@ const (
 	bendWidth = 9    // columns of a piece
 	bendReach = 1.25 // modules by which a piece may be off its neighbour
 	bendFit   = 0.5  // agreement of a piece that is found again
+	bendShare = 3    // one of so many pieces may be missing
 )
 
-// bend measures the mesh, from the finder pattern on.
-func (r *Reader) bend(p *lone.Place) {
+// bend measures the mesh, from the finder pattern on. It is false where too little is found again.
+func (r *Reader) bend(p *lone.Place) bool {
 	s, m := r.layout.size, &r.mesh
+	missing := 0
 	m.n, m.h = 0, s.h
 	for from := 0; from < s.w; from += bendWidth {
 		to := min(from+bendWidth, s.w)
@@ -46,17 +48,21 @@ func (r *Reader) bend(p *lone.Place) {
 			if m.n > 1 { // the bend goes on
 				guess = guess.Mul(2).Sub(m.moved[side][m.n-2])
 			}
-			m.moved[side][m.n] = r.shifted(p, guess)
+			var ok bool
+			if m.moved[side][m.n], ok = r.shifted(p, guess); !ok {
+				missing++
+			}
 		}
 		m.n++
 		if to == s.w {
 			break
 		}
 	}
+	return bendShare*missing <= 2*m.n
 }
 
 // shifted searches the piece whose marks are listed around where the place has it, moved by guess. A piece that is not found is where it was guessed.
-func (r *Reader) shifted(p *lone.Place, guess luma.Point) luma.Point {
+func (r *Reader) shifted(p *lone.Place, guess luma.Point) (luma.Point, bool) {
 	module := p.Module()
 	best, at := bendFit, guess
 	search := func(c luma.Point, reach, step float64) {
@@ -76,15 +82,15 @@ func (r *Reader) shifted(p *lone.Place, guess luma.Point) luma.Point {
 	}
 	search(guess, bendReach, 0.25)
 	search(at, 0.15, 0.075)
-	return at
+	return at, best > bendFit
 }
 
-// shift returns the displacement at a module.
-func (m *mesh) shift(x, y int) luma.Point {
+// shift returns the displacement at a place in modules.
+func (m *mesh) shift(c, y float64) luma.Point {
 	if m.n == 0 {
 		return luma.Point{}
 	}
-	c, k := float64(x)+0.5, 0
+	k := 0
 	for k < m.n-2 && c >= m.at[k+1] {
 		k++
 	}
@@ -93,7 +99,7 @@ func (m *mesh) shift(x, y int) luma.Point {
 	if next > k {
 		f = min(max((c-m.at[k])/(m.at[next]-m.at[k]), -0.5), 1.5)
 	}
-	g := (float64(y) + 0.5) / float64(m.h)
+	g := y / float64(m.h)
 	side := func(s int) luma.Point { return m.moved[s][k].Mul(1 - f).Add(m.moved[s][next].Mul(f)) }
 	return side(0).Mul(1 - g).Add(side(1).Mul(g))
 }

@@ -42,6 +42,7 @@ const (
 	growth     = 1.4  // of the columns from step to step
 	minStep    = 0.45 // agreement of known modules after each step
 	minScore   = 0.50 // and of all
+	flatScore  = 0.80 // the same where one perspective fits
 )
 
 // Read returns the rMQR symbols among the seeds of a look. The result is valid until the next call.
@@ -80,28 +81,41 @@ func (r *Reader) try(p *lone.Place, mirrored bool) bool {
 	}
 	s := &sizes[f.version]
 	r.layout.make(s)
-	return r.grow(p) && r.read(p, mirrored)
+	if bent, ok := r.grow(p); ok {
+		return (!bent && r.read(p, mirrored)) || (r.bend(p) && r.read(p, mirrored))
+	}
+	return false
 }
 
-// grow extends a place over the symbol in steps, each so small that the known modules within it are off by less than one.
-func (r *Reader) grow(p *lone.Place) bool {
+// grow extends a place over the symbol in steps, each so small that the known modules within it are off by less than one. Where the label bends away from any
+// perspective, the last one that fitted is extended over the rest as it is.
+func (r *Reader) grow(p *lone.Place) (bent, ok bool) {
 	s := r.layout.size
 	by := lone.Measure{Marks: &r.marks}
+	good := lone.Place{}
+	r.mesh.n = 0
 	for w := firstWidth; ; w = min(int(float64(w)*growth), s.w) {
 		if !p.Extend(float64(w), float64(s.h)) {
-			return false
+			return false, false
 		}
 		r.known(w)
 		r.locator.Refine(p, 1, 0.5, &by)
+		if p.Score < flatScore && good.W > 0 {
+			*p = good
+			return true, p.Extend(float64(s.w), float64(s.h))
+		}
 		if p.Score < minStep || r.locator.Work < 0 {
-			return false
+			return false, false
+		}
+		if p.Score >= flatScore {
+			good = *p
 		}
 		if w == s.w {
 			break
 		}
 	}
 	r.locator.Refine(p, 0, 0.25, &by)
-	return p.Score >= minScore
+	return false, p.Score >= minScore
 }
 
 const groupWidth = 14 // columns whose known modules are judged together
@@ -151,29 +165,37 @@ var attempts = [...]struct {
 	erasures bool
 }{{24, false}, {0, false}, {70, false}, {24, true}}
 
-// read samples a place and decodes it, first as it is, then bent.
+// read samples a place, as the mesh bends it, and decodes it.
 func (r *Reader) read(p *lone.Place, mirrored bool) bool {
 	s := r.layout.size
-	for _, bent := range [...]bool{false, true} {
-		var shift func(x, y int) luma.Point
-		if bent {
-			r.bend(p)
-			shift = r.mesh.shift
-		}
-		r.locator.Sample(&r.grid, p, s.w, s.h, shift)
-		for _, a := range attempts {
-			m := Modules{W: s.w, H: s.h, V: r.grid.Judge(a.alpha, p.Light)}
-			r.locator.Work -= 8 * s.w * s.h
-			r.decoder.Erasures = a.erasures
-			if sym, ok := r.decoder.Decode(&m); ok {
-				r.found = append(r.found, Found{Symbol: sym, Light: p.Light, Mirrored: mirrored, Corners: p.Corners})
-				return true
-			}
+	var shift func(x, y float64) luma.Point
+	if r.mesh.n > 0 {
+		shift = r.mesh.shift
+	}
+	r.locator.Sample(&r.grid, p, s.w, s.h, shift)
+	for _, a := range attempts {
+		m := Modules{W: s.w, H: s.h, V: r.grid.Judge(a.alpha, p.Light)}
+		r.locator.Work -= 8 * s.w * s.h
+		r.decoder.Erasures = a.erasures
+		if sym, ok := r.decoder.Decode(&m); ok {
+			r.found = append(r.found, Found{Symbol: sym, Light: p.Light, Mirrored: mirrored, Corners: r.corners(p)})
+			return true
 		}
 	}
 	if r.Missed.Keep {
 		soft := r.grid.Judge(attempts[0].alpha, p.Light)
-		r.Missed.Add(fuse.Sample{W: s.w, H: s.h, Soft: soft, Gray: r.grid.Gray, Light: p.Light, Corners: p.Corners, Score: p.Score})
+		r.Missed.Add(fuse.Sample{W: s.w, H: s.h, Soft: soft, Gray: r.grid.Gray, Light: p.Light, Corners: r.corners(p), Score: p.Score})
 	}
 	return false
+}
+
+// corners returns the symbol's corners as the mesh bends them.
+func (r *Reader) corners(p *lone.Place) luma.Quad {
+	q := p.Corners
+	if r.mesh.n > 0 {
+		for i, c := range luma.Rect(0, 0, p.W, p.H) {
+			q[i] = q[i].Add(r.mesh.shift(c.X, c.Y))
+		}
+	}
+	return q
 }
