@@ -21,6 +21,7 @@ const (
 	VDP       int64 = 396 // proofs of it, RFC 9942
 
 	Ed25519 int64 = -19
+	RFC9162 int64 = 1 // a Merkle tree as in RFC 9162 with SHA-256, in VDS
 )
 
 // Sign1 is a COSE_Sign1 message.

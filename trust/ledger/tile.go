@@ -31,6 +31,9 @@ func TilePath(level int, n uint64, width int) string {
 // EntriesPath returns the path of entry bundle n with width entries.
 func EntriesPath(n uint64, width int) string { return "tile/entries/" + tilePath(n, width) }
 
+// RootPath is the path of a log's newest root as a COSE_Sign1, for receipts.
+const RootPath = "root.cose"
+
 // RotationPath returns the path of the last checkpoint of the directory under
 // the n-th root policy, counted from 0.
 func RotationPath(n int) string { return "rotation/" + strconv.Itoa(n) }
@@ -61,6 +64,7 @@ const (
 	ResourceTile
 	ResourceEntries
 	ResourceRotation
+	ResourceRoot // the newest root as a COSE_Sign1, for receipts
 )
 
 // Resource is the parsed path of one resource of a log.
@@ -80,6 +84,8 @@ func (r Resource) String() string {
 		return EntriesPath(r.N, r.Width)
 	case ResourceRotation:
 		return RotationPath(int(r.N))
+	case ResourceRoot:
+		return RootPath
 	}
 	return CheckpointPath
 }
@@ -92,6 +98,8 @@ func ParseResource(path string) (Resource, error) {
 	switch kind {
 	case CheckpointPath:
 		r.Kind = ResourceCheckpoint
+	case RootPath:
+		r.Kind = ResourceRoot
 	case "rotation":
 		r.Kind = ResourceRotation
 		r.N, err = strconv.ParseUint(rest, 10, 16)

@@ -30,6 +30,11 @@ func (d Dir) Rotation(ctx context.Context, n int) ([]byte, error) {
 	return reader{d.get}.rotation(ctx, n)
 }
 
+// Root returns the log's newest root as a COSE_Sign1.
+func (d Dir) Root(ctx context.Context, log string) ([]byte, error) {
+	return reader{d.get}.root(ctx, log)
+}
+
 // Tile returns a tile with at least width hashes, if it is whole.
 func (d Dir) Tile(ctx context.Context, log string, level int, n uint64, width int) ([]byte, error) {
 	return reader{d.get}.tile(ctx, log, level, n, width)

@@ -35,6 +35,11 @@ func (h HTTP) Rotation(ctx context.Context, n int) ([]byte, error) {
 	return reader{h.get}.rotation(ctx, n)
 }
 
+// Root returns the log's newest root as a COSE_Sign1.
+func (h HTTP) Root(ctx context.Context, log string) ([]byte, error) {
+	return reader{h.get}.root(ctx, log)
+}
+
 // Tile returns a tile with at least width hashes, if the server is right.
 func (h HTTP) Tile(ctx context.Context, log string, level int, n uint64, width int) ([]byte, error) {
 	return reader{h.get}.tile(ctx, log, level, n, width)

@@ -8,7 +8,7 @@
 //
 // The layout is {base}/{log}/{resource}, where log is a log's short name and
 // resource its path of C2SP tlog-tiles ("checkpoint", "tile/0/x001/234.p/12",
-// "tile/entries/000") or "rotation/{n}" of the directory.
+// "tile/entries/000") "rotation/{n}" of the directory, or "root.cose".
 package mirror
 
 import (
@@ -47,6 +47,10 @@ func (s reader) checkpoint(ctx context.Context, log string) ([]byte, error) {
 
 func (s reader) rotation(ctx context.Context, n int) ([]byte, error) {
 	return s.named(ctx, ledger.DirectoryLog, ledger.Resource{Kind: ledger.ResourceRotation, N: uint64(n)})
+}
+
+func (s reader) root(ctx context.Context, log string) ([]byte, error) {
+	return s.named(ctx, log, ledger.Resource{Kind: ledger.ResourceRoot})
 }
 
 func (s reader) tile(ctx context.Context, log string, level int, n uint64, width int) ([]byte, error) {

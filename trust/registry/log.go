@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -46,6 +47,7 @@ type logSettings struct {
 	interval, recosign, timeout time.Duration
 	witnesses                   []byte
 	client                      *http.Client
+	logger                      *slog.Logger
 }
 
 // openLog starts Tessera on public/{log}. Its goroutines end when ctx does.
@@ -63,6 +65,9 @@ func openLog(ctx context.Context, dir, log string, c Config, s logSettings) (*le
 		signer, err := loadSigner(dir, logKeyName(log, stage.LogKeys))
 		if err != nil {
 			return nil, err
+		}
+		if i == 0 {
+			signer = rootSigner{signer, filepath.Join(l.dir, ledger.RootPath), s.logger}
 		}
 		signers, l.ref.Keys = append(signers, signer), append(l.ref.Keys, l.policies[i].LogKeys...)
 	}

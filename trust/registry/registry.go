@@ -169,7 +169,7 @@ func (r *Registry) start(ctx, background context.Context) error {
 		return fmt.Errorf("open registry: %w", err)
 	}
 	s := logSettings{interval: r.opts.CheckpointInterval, recosign: r.opts.Recosign, timeout: r.opts.WitnessTimeout,
-		witnesses: r.cfg.witnessPolicy(), client: r.opts.Client}
+		witnesses: r.cfg.witnessPolicy(), client: r.opts.Client, logger: r.opts.Logger}
 	for _, log := range r.cfg.logs() {
 		l, err := openLog(background, r.dir, log, r.cfg, s)
 		if err != nil {

@@ -68,7 +68,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer f.Close()
-	if path == rootFile || strings.HasSuffix(path, "/checkpoint") {
+	if path == rootFile || strings.HasSuffix(path, "/checkpoint") || strings.HasSuffix(path, "/"+ledger.RootPath) {
 		serveChanging(w, r, path, f)
 		return
 	}
@@ -86,8 +86,11 @@ func serveChanging(w http.ResponseWriter, r *http.Request, path string, f *os.Fi
 		return
 	}
 	contentType := "text/plain; charset=utf-8"
-	if path == rootFile {
+	switch {
+	case path == rootFile:
 		contentType = "application/json"
+	case strings.HasSuffix(path, ledger.RootPath):
+		contentType = `application/cose; cose-type="cose-sign1"`
 	}
 	sum := sha256.Sum256(b)
 	w.Header().Set("Content-Type", contentType)
@@ -112,6 +115,9 @@ func resource(path string) (string, bool) {
 	}
 	if r, err := ledger.ParseResource(rest); err == nil && r.Kind == ledger.ResourceRotation {
 		return path, log == ledger.DirectoryLog
+	}
+	if rest == ledger.RootPath {
+		return path, true
 	}
 	tile, ok := strings.CutPrefix(rest, "tile/")
 	if !ok {

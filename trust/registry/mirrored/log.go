@@ -1,6 +1,7 @@
 package mirrored
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"citygate/internal/cose"
 	"citygate/internal/durable"
 	"citygate/trust/ledger"
 	"citygate/trust/mirror"
@@ -190,6 +192,26 @@ func (l *logCopy) write(resource string, b []byte) error {
 		return fmt.Errorf("write copy: %w", err)
 	}
 	return nil
+}
+
+// keepRoot keeps the source's COSE signature of the root that is held, if it has it now. Without it there are no receipts, and nothing else.
+func (l *logCopy) keepRoot(ctx context.Context, held state, src mirror.Source) {
+	s, ok := src.(interface {
+		Root(ctx context.Context, log string) ([]byte, error)
+	})
+	if !ok || held.cp.Raw == nil {
+		return
+	}
+	raw, err := s.Root(ctx, l.short)
+	if err != nil {
+		return
+	}
+	m, err := cose.Parse(raw)
+	if err != nil || !bytes.Equal(m.Payload, held.cp.Root[:]) || checkRoot(m, held.cp.Root, l.policies[0].LogKeys) != nil {
+		return
+	}
+	// It is asked for again with each Sync, so it need not be synced; a reader checks it.
+	_ = l.write(ledger.RootPath, raw)
 }
 
 // publish replaces the checkpoint, after everything that it covers has reached the disk.

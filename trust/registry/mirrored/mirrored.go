@@ -129,6 +129,7 @@ func (c *Copy) sync(ctx context.Context, short string, policies []ledger.LogPoli
 		raw, err := read(src, ctx, short)
 		if err == nil {
 			held, err = l.advance(ctx, held, raw, src)
+			l.keepRoot(ctx, held, src)
 		}
 		report.To = held.cp.Size
 		if fork := (*ledger.ForkError)(nil); errors.As(err, &fork) {

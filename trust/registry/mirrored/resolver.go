@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"citygate/internal/cose"
 	"citygate/trust/cityid"
 	"citygate/trust/code"
 	"citygate/trust/ledger"
@@ -22,7 +23,7 @@ import (
 // This file implements the answering side of resolution: from an identifier to its record, with proof.
 
 // A Resolver answers GET /resolve/{identifier} from published trees, a registry's or a mirror's: the newest record of a public identifier as a C2SP
-// tlog-proof, whose extra data is the log entry. It needs no trust, as those who ask check the proof: it can invent nothing, and what it hides another one
+// tlog-proof, whose extra data is the log entry, or with ?form=receipt as a COSE receipt. It needs no trust, as those who ask check the proof: it can invent nothing, and what it hides another one
 // shows. Personal records are commitments, so they cannot be resolved.
 //
 // It keeps about 30 bytes of memory for each record. It is safe for concurrent use.
@@ -36,11 +37,12 @@ type Resolver struct {
 
 // index is what is known of one log: where its public records are.
 type index struct {
-	dir   string
-	size  uint64
-	raw   []byte // the checkpoint of that size
-	root  tlog.Hash
-	known map[uint64]uint64 // hash of an identifier -> index of its newest record
+	dir    string
+	size   uint64
+	raw    []byte // the checkpoint of that size
+	root   tlog.Hash
+	signed cose.Sign1        // the newest root that was signed for receipts
+	known  map[uint64]uint64 // hash of an identifier -> index of its newest record
 }
 
 // resolvePrefix begins the path of a question.
@@ -71,14 +73,25 @@ func (r *Resolver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		http.Error(w, "not an identifier", http.StatusBadRequest)
 		return
 	}
-	proof, err := r.Prove(id)
+	prove, contentType := r.Prove, "text/plain; charset=utf-8"
+	switch q.URL.Query().Get("form") {
+	case "":
+	case "receipt":
+		prove, contentType = r.Receipt, ReceiptType
+	default:
+		http.Error(w, "no such form", http.StatusBadRequest)
+		return
+	}
+	proof, err := prove(id)
 	switch {
 	case errors.Is(err, errUnknown):
 		http.Error(w, "no public record of this identifier here", http.StatusNotFound)
+	case errors.Is(err, errNoRoot):
+		http.Error(w, "the registry signs no receipts, or not yet for what it has just published", http.StatusNotFound)
 	case err != nil:
 		http.Error(w, "cannot read", http.StatusInternalServerError)
 	default:
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Content-Type", contentType)
 		w.Write(proof)
 	}
 }
@@ -89,8 +102,17 @@ var errUnknown = errors.New("no record of the identifier")
 func (r *Resolver) Prove(id cityid.ID) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.refresh(); err != nil {
+	x, n, entry, err := r.find(id)
+	if err != nil {
 		return nil, err
+	}
+	return x.prove(n, entry)
+}
+
+// find gives the log, the index and the entry of an identifier's newest record.
+func (r *Resolver) find(id cityid.ID) (*index, uint64, []byte, error) {
+	if err := r.refresh(); err != nil {
+		return nil, 0, nil, err
 	}
 	hash := maphash.String(r.seed, id.String())
 	for _, short := range sortedNames(r.logs) {
@@ -101,14 +123,14 @@ func (r *Resolver) Prove(id cityid.ID) ([]byte, error) {
 		}
 		entries, err := x.entries(n / ledger.TileWidth)
 		if err != nil {
-			return nil, err
+			return nil, 0, nil, err
 		}
 		entry := entries[n%ledger.TileWidth]
 		if got, ok := public(entry); ok && got == id {
-			return x.prove(n, entry)
+			return x, n, entry, nil
 		}
 	}
-	return nil, errUnknown
+	return nil, 0, nil, errUnknown
 }
 
 func sortedNames(m map[string]*index) []string {
