@@ -98,13 +98,10 @@ func (d *demo) chooseAddresses() error {
 	if b, err := os.ReadFile(file); err == nil {
 		return json.Unmarshal(b, &d.addr)
 	}
-	preferred := 8480
-	for _, a := range []*string{&d.addr.Kiosk, &d.addr.Fleet, &d.addr.Broker, &d.addr.Ledger, &d.addr.Witness[0], &d.addr.Witness[1], &d.addr.Witness[2]} {
-		var err error
-		if *a, err = listenAddress(fmt.Sprintf("127.0.0.1:%d", preferred)); err != nil {
-			return err
-		}
-		preferred++
+	w := &d.addr.Witness
+	err := listenAddresses(d.port, &d.addr.Kiosk, &d.addr.Fleet, &d.addr.Broker, &d.addr.Ledger, &w[0], &w[1], &w[2])
+	if err != nil {
+		return err
 	}
 	b, err := json.MarshalIndent(d.addr, "", "  ")
 	if err != nil {

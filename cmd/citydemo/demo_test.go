@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"citygate/trust/registry"
 )
 
 // The whole way, with real processes, a real broker, real databases and pictures read back through the camera library:
@@ -25,7 +28,7 @@ func TestWholeWay(t *testing.T) {
 	bin := buildCommands(t)
 	var out, progress lockedBuffer
 	state := t.TempDir()
-	d := newDemo(options{bin: bin, state: state, once: true, hold: 1200 * time.Millisecond, kill: true, outage: true}, &out, &progress)
+	d := newDemo(options{bin: bin, state: state, once: true, hold: 900 * time.Millisecond, kill: true, outage: true}, &out, &progress)
 	err := d.run(t.Context())
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, progress.String(), out.String())
@@ -58,7 +61,7 @@ func TestEmbeddedBrokerAndPages(t *testing.T) {
 	t.Parallel()
 	bin := buildCommands(t)
 	var out, progress lockedBuffer
-	d := newDemo(options{bin: bin, state: t.TempDir(), hold: 1200 * time.Millisecond, embedded: true}, &out, &progress)
+	d := newDemo(options{bin: bin, state: t.TempDir(), hold: 900 * time.Millisecond, embedded: true}, &out, &progress)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.run(ctx) }()
@@ -187,6 +190,7 @@ func buildCommands(t *testing.T) string {
 }
 
 func TestMain(m *testing.M) {
+	registry.RouteTesseraLogs(slog.New(slog.DiscardHandler))
 	code := m.Run()
 	if commands.dir != "" {
 		os.RemoveAll(commands.dir)

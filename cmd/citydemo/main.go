@@ -24,6 +24,7 @@ import (
 // options are the command's flags.
 type options struct {
 	bin, state string
+	port       int
 	once       bool
 	camera     string
 	hold       time.Duration
@@ -54,6 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.Usage = func() { fmt.Fprint(stderr, usage); f.PrintDefaults() }
 	f.StringVar(&o.bin, "bin", "var/bin", "folder of the built commands")
 	f.StringVar(&o.state, "state", "var/demo", "folder of the demo's state; remove it to begin anew")
+	f.IntVar(&o.port, "port", 8480, "first of the ports to listen on at the first start; the citizen's page gets it; 0 is any")
 	f.BoolVar(&o.once, "once", false, "play the film once, wait for the fleet, print one JSON line and end")
 	f.StringVar(&o.camera, "camera", "", "camera device, stream URL or video file to use instead of the film")
 	f.DurationVar(&o.hold, "hold", 2*time.Second, "how long each code of the film is held")

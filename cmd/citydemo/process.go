@@ -19,7 +19,7 @@ import (
 
 // Limits of waiting for a part to come up or to go down.
 const (
-	startLimit = 20 * time.Second
+	startLimit = 60 * time.Second
 	stopLimit  = 8 * time.Second
 	pollEvery  = 50 * time.Millisecond
 )
@@ -159,13 +159,23 @@ func poll(ctx context.Context, limit time.Duration, what string, try func() erro
 	}
 }
 
-// listenAddress returns preferred when nothing listens there, and a free port of the loopback interface otherwise.
-func listenAddress(preferred string) (string, error) {
-	for _, addr := range []string{preferred, "127.0.0.1:0"} {
-		if l, err := net.Listen("tcp", addr); err == nil {
-			defer l.Close()
-			return l.Addr().String(), nil
+// listenAddresses fills in where the parts listen: each its preferred port, counted up from first, where it is free, and
+// any free port of the loopback interface otherwise; 0 takes any for all. No port is given back before all are taken.
+func listenAddresses(first int, parts ...*string) error {
+	for i, part := range parts {
+		preferred := "127.0.0.1:0"
+		if first != 0 {
+			preferred = fmt.Sprintf("127.0.0.1:%d", first+i)
 		}
+		l, err := net.Listen("tcp", preferred)
+		if err != nil {
+			l, err = net.Listen("tcp", "127.0.0.1:0")
+		}
+		if err != nil {
+			return fmt.Errorf("no free port on 127.0.0.1: %w", err)
+		}
+		defer l.Close()
+		*part = l.Addr().String()
 	}
-	return "", fmt.Errorf("no free port on 127.0.0.1")
+	return nil
 }
