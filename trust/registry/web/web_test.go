@@ -127,6 +127,31 @@ func TestPagesAreSelfContained(t *testing.T) {
 	}
 }
 
+// TestPreloads: a page names all modules that its script needs, so that a phone asks for them at once and not one after the other.
+func TestPreloads(t *testing.T) {
+	h := pages(t)
+	imports := regexp.MustCompile(`from '\./([a-z0-9]+\.js)'`)
+	for page, script := range map[string]string{"/": "page.js", web.HolderPath: "holder.js"} {
+		html := get(h, http.MethodGet, page).Body.String()
+		needed, seen := []string{script}, map[string]bool{script: true}
+		for ; len(needed) > 0; needed = needed[1:] {
+			for _, m := range imports.FindAllStringSubmatch(get(h, http.MethodGet, "/"+web.Folder+"/"+needed[0]).Body.String(), -1) {
+				if seen[m[1]] {
+					continue
+				}
+				seen[m[1]] = true
+				needed = append(needed, m[1])
+				if !strings.Contains(html, `<link rel="modulepreload" href="/`+web.Folder+`/`+m[1]+`">`) {
+					t.Errorf("%s does not name %s", page, m[1])
+				}
+			}
+		}
+		if n := strings.Count(html, "modulepreload"); n != len(seen)-1 {
+			t.Errorf("%s names %d modules and needs %d", page, n, len(seen)-1)
+		}
+	}
+}
+
 // FuzzHandler: a path is a page's, or it is left to the logs; nothing else.
 func FuzzHandler(f *testing.F) {
 	for _, s := range []string{"", "156.1301.01/LAMP.000421", "citygate.page/page.js", "156/checkpoint", "../x", "156.1301.01/"} {
