@@ -16,17 +16,20 @@ type Seed struct {
 type Seeds struct {
 	Locator
 	Found []Seed
+
+	marks Marks // of a finder pattern with the light modules around it
 }
 
 const (
-	maxFinders = 96 // finder patterns of a frame that are tried
-	minClean   = 0.5
+	maxFinders = 96  // finder patterns of a frame that are tried
+	maxFitted  = 12  // of which so many are fitted where their arms are not seen at once
+	minClean   = 0.5 // share of the lines through a pattern that cut it in the right ratios
 )
 
 // Collect finds the seeds among the finders of a look. Found is valid until the next call.
 func (s *Seeds) Collect(look *luma.Look, finders []luma.Finder) {
 	s.Look, s.Found = look, s.Found[:0]
-	tried := 0
+	tried, fitted := 0, 0
 	for i := range finders {
 		f := &finders[i]
 		if s.Work < 0 || tried == maxFinders {
@@ -36,20 +39,49 @@ func (s *Seeds) Collect(look *luma.Look, finders []luma.Finder) {
 			continue
 		}
 		tried++
-		if q, ok := s.Corners(f); ok {
-			s.turns(q, f.Light, i)
+		q, ok := s.Corners(f)
+		if !ok {
+			continue
+		}
+		q = level(q)
+		from := len(s.Found)
+		if !s.turns(q, f.Light, i) && fitted < maxFitted {
+			fitted++
+			s.Found = s.Found[:from]
+			s.turns(s.fitted(q, f.Light), f.Light, i)
 		}
 	}
 }
 
-func (s *Seeds) turns(q luma.Quad, light bool, finder int) {
-	q = level(q)
+// fitted returns the corners of a finder pattern moved to where its modules agree best with the picture: at two pixels a module the outline is half a module off.
+func (s *Seeds) fitted(q luma.Quad, light bool) luma.Quad {
+	if len(s.marks.All) == 0 {
+		for y := -1; y <= 7; y++ {
+			for x := -1; x <= 7; x++ {
+				d := max(x-3, 3-x, y-3, 3-y)
+				s.marks.Add(x, y, d != 2 && d != 4)
+			}
+		}
+		s.marks.Close()
+	}
+	if p, ok := NewPlace(q, 7, 7, light); ok {
+		s.Refine(&p, 0, 0.3, &Measure{Marks: &s.marks})
+		return level(p.Corners)
+	}
+	return q
+}
+
+// turns adds the seeds of a finder pattern with the given corners, and reports whether one of them has both arms.
+func (s *Seeds) turns(q luma.Quad, light bool, finder int) (both bool) {
 	for k := range 8 {
 		p, ok := NewPlace(turned(q, k%4, k >= 4), 7, 7, light)
 		if ok && s.arm(&p, false) {
-			s.Found = append(s.Found, Seed{Place: p, Mirrored: k >= 4, Column: s.arm(&p, true), Finder: finder})
+			column := s.arm(&p, true)
+			s.Found = append(s.Found, Seed{Place: p, Mirrored: k >= 4, Column: column, Finder: finder})
+			both = both || column
 		}
 	}
+	return both
 }
 
 // level returns the parallelogram nearest to a quadrilateral. A pattern of seven modules shows less of the perspective than of the errors of its corners, which
