@@ -7,11 +7,6 @@ package aztec
 // This file implements the structure of symbols (section 5.2 and annex A): a bullseye in the middle, around it the mode message with orientation marks,
 // then layers of data two modules thick, in full-range symbols with a reference grid through all.
 
-const (
-	maxCompact = 4  // layers of a compact symbol
-	maxFull    = 32 // layers of a full-range symbol
-)
-
 // kind is the format of a symbol: compact or full-range, and its layers; a rune has none.
 type kind struct {
 	compact bool

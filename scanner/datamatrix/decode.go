@@ -26,17 +26,15 @@ type Decoder struct {
 	// Erasures lets correction give up codewords with doubtful modules.
 	Erasures bool
 
-	rs          *reedsolomon.Decoder
-	place       placement
-	words       []byte
-	sure        []int16
-	block       []uint16
-	where       []int
-	order       []int
-	changed     int
-	parser      parser
-	mapped      []bool
-	erasedBlock bool
+	rs      *reedsolomon.Decoder
+	place   placement
+	words   []byte
+	sure    []int16
+	block   []uint16
+	where   []int
+	order   []int
+	changed int
+	parser  parser
 }
 
 // NewDecoder returns a decoder. The field has the polynomial x^8 + x^5 + x^3 + x^2 + 1, and the generators' roots begin at a (annex E).

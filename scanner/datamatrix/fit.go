@@ -137,6 +137,11 @@ func (r *Reader) fit(q luma.Quad, light bool) (best place, ok bool) {
 			}
 		}
 	}
+	return r.refineBest(list[:], light)
+}
+
+// refineBest refines the places of a list, the first ones first, and returns the best.
+func (r *Reader) refineBest(list []place, light bool) (best place, ok bool) {
 	for i := range list {
 		p := &list[i]
 		if p.size == nil || p.score < minScore {

@@ -43,18 +43,3 @@ func sizeOf(rows, cols int) (*size, bool) {
 // across and down return the number of data regions side by side and below each other.
 func (s *size) across() int { return s.cols / (s.regionCols + 2) }
 func (s *size) down() int   { return s.rows / (s.regionRows + 2) }
-
-// border reports whether the module is part of a finder or alignment pattern, and whether it is dark then (section 5.5): each region has a solid left
-// and bottom side, and a right and a top side that alternate.
-func (s *size) border(x, y int) (dark, ok bool) {
-	rx, ry := x%(s.regionCols+2), y%(s.regionRows+2)
-	switch {
-	case rx == 0 || ry == s.regionRows+1:
-		return true, true
-	case ry == 0:
-		return rx%2 == 0, true
-	case rx == s.regionCols+1:
-		return ry%2 == 1, true
-	}
-	return false, false
-}

@@ -58,6 +58,11 @@ func (m *marks) set(version int) {
 		}
 		m.ends = append(m.ends, len(m.all))
 	}
+	m.addAlignment(version)
+}
+
+// addAlignment lists the alignment patterns nearest to the far corner, each a group.
+func (m *marks) addAlignment(version int) {
 	at, k := alignment(version)
 	for _, c := range [...][2]int{{k - 1, k - 1}, {k - 2, k - 1}, {k - 1, k - 2}, {k - 2, k - 2}} {
 		if c[0] < 0 || c[1] < 0 || (c[0] == 0 && (c[1] == 0 || c[1] == k-1)) || (c[1] == 0 && c[0] == k-1) {

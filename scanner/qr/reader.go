@@ -47,8 +47,6 @@ type Reader struct {
 // NewReader returns a Reader.
 func NewReader() *Reader { return &Reader{decoder: NewDecoder()} }
 
-const maxPerFinder = 12 // triples tried with one finder as the top left before it is given up
-
 // Read returns the QR Code symbols among the finders of a look. The result is valid until the next call.
 func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
 	r.look, r.finders, r.found = look, finders, r.found[:0]
