@@ -30,6 +30,7 @@ type config struct {
 	Cert     string            `toml:"cert"`
 	Key      string            `toml:"key"`
 	AckKey   string            `toml:"ack_key"`
+	OpsKey   string            `toml:"ops_key"`
 	Share    string            `toml:"share"`
 	Workers  int               `toml:"workers"`
 	Mirrors  []string          `toml:"mirrors"`
@@ -61,6 +62,7 @@ ca = "ca.pem"                 # authority of the broker's certificate; required 
 cert = "fleet.pem"            # client certificate; required with ssl://
 key = "fleet.key"             # and its key
 ack_key = "ack.key"           # required: Ed25519 seed of 64 hex digits, mode 0600, that signs acknowledgements
+ops_key = "ops.key"           # seed, mode 0600, that signs commands and desired states; only where they are given
 share = ""                    # shared subscription group, where several servers share one broker
 workers = 2                   # that commit in parallel
 mirrors = []                  # where logs are read: "https://host/path" or a folder, tried in order
@@ -128,7 +130,7 @@ func (c *config) check() error {
 }
 
 func (c *config) resolve(dir string) {
-	for _, p := range []*string{&c.Database, &c.CA, &c.Cert, &c.Key, &c.AckKey} {
+	for _, p := range []*string{&c.Database, &c.CA, &c.Cert, &c.Key, &c.AckKey, &c.OpsKey} {
 		if *p != "" && !filepath.IsAbs(*p) && !store.IsURL(*p) {
 			*p = filepath.Join(dir, *p)
 		}

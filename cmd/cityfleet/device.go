@@ -93,11 +93,22 @@ type findingClose struct {
 	ID     int64  `arg:"" help:"The finding's number."`
 	Config string `required:"" type:"path" help:"fleet.toml."`
 	Reason string `required:"" help:"Why it is closed."`
+
+	KeepBoth bool `help:"For a fork: store and acknowledge the gateway's second chain as well, beside the first, so that the gateway goes on."`
 }
 
 // Run closes one finding.
 func (cmd findingClose) Run(s *streams) error {
-	return withStore(cmd.Config, func(db *store.Store) error { return db.Resolve(s.ctx, cmd.ID, cmd.Reason) })
+	return withStore(cmd.Config, func(db *store.Store) error {
+		if !cmd.KeepBoth {
+			return db.Resolve(s.ctx, cmd.ID, cmd.Reason)
+		}
+		epoch, err := db.KeepBoth(s.ctx, cmd.ID, cmd.Reason)
+		if err == nil {
+			_, err = fmt.Fprintf(s.out, "the second chain will stand as epoch %016x\n", epoch)
+		}
+		return err
+	})
 }
 
 type checkCommand struct {

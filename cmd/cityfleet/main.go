@@ -35,8 +35,10 @@ func main() {
 type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Run the fleet server."`
 	Device  deviceCommand  `cmd:"" help:"Enrol and list gateways."`
+	Command commandCommand `cmd:"" help:"Give commands to gateways and see how far they are."`
+	Desired desiredCommand `cmd:"" help:"Set and list desired states."`
 	Finding findingCommand `cmd:"" help:"List and close findings."`
-	Keygen  keygenCommand  `cmd:"" help:"Make an Ed25519 key for acknowledgements."`
+	Keygen  keygenCommand  `cmd:"" help:"Make an Ed25519 key for acknowledgements or operations."`
 	Check   checkCommand   `cmd:"" help:"Check every stored chain."`
 	Config  configCommand  `cmd:"" help:"Explain the keys of fleet.toml."`
 	Version versionCommand `cmd:"" help:"Print the version."`

@@ -183,3 +183,41 @@ func TestServe(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Commands and desired states are signed with the operations key, stored, and listed.
+func TestCommandsAreGiven(t *testing.T) {
+	dir, conf := install(t, "tcp://127.0.0.1:1", "127.0.0.1:0", "")
+	state := filepath.Join(dir, "desired.toml")
+	if err := os.WriteFile(state, []byte("theme = \"night\"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	vkey := must(t, "keygen", "--name", "ops", "--key", filepath.Join(dir, "ops.key"))
+	must(t, "device", "add", "--config", conf, "--name", "k-1", "--key", strings.TrimSpace(vkey))
+	if _, _, err := do(t, "command", "send", "--config", conf, "--device", "k-1", "reload"); err == nil || !strings.Contains(err.Error(), "ops_key") {
+		t.Errorf("without a key: %v", err)
+	}
+	key := filepath.Join(dir, "ops.key")
+	id := strings.TrimSpace(must(t, "command", "send", "--config", conf, "--ops-key", key, "--device", "k-1", "set-out-of-service", "reason=works"))
+	if out := must(t, "command", "list", "--config", conf, "--open"); !strings.Contains(out, id) || !strings.Contains(out, "given") {
+		t.Errorf("list %q", out)
+	}
+	for n := range 2 {
+		if out := must(t, "desired", "set", "--config", conf, "--ops-key", key, "--ring", "first", state); out != fmt.Sprintln(n+1) {
+			t.Errorf("number %q", out)
+		}
+	}
+	if out := must(t, "desired", "list", "--config", conf); !strings.Contains(out, "g/first") {
+		t.Errorf("list %q", out)
+	}
+	for _, args := range [][]string{
+		{"command", "send", "--config", conf, "--ops-key", key, "--device", "k-9", "reload"},
+		{"command", "send", "--config", conf, "--ops-key", key, "--device", "k-1", "Reload!"},
+		{"desired", "set", "--config", conf, "--ops-key", key, "--device", "k-9", state},
+		{"desired", "set", "--config", conf, "--ops-key", key, state},
+		{"finding", "close", "7", "--config", conf, "--reason", "x", "--keep-both"},
+	} {
+		if _, _, err := do(t, args...); err == nil {
+			t.Errorf("cityfleet %v succeeded", args)
+		}
+	}
+}

@@ -46,7 +46,7 @@ func (cmd serveCommand) Run(s *streams) error {
 	defer db.Close()
 	var f *feed.Feed
 	in, err := ingest.New(ingest.Config{
-		Brokers: c.Brokers, ClientID: c.ClientID, TLS: tlsConfig, Key: key, Share: c.Share, Workers: c.Workers, Logger: s.log,
+		Brokers: c.Brokers, ClientID: c.ClientID, TLS: tlsConfig, Key: key, Share: c.Share, Workers: c.Workers, Logger: s.log, Control: db,
 		OnNeed: func(n wire.Need) { f.Need(n) }, OnConnect: func() { f.Again() },
 	}, db)
 	if err != nil {

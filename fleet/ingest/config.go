@@ -44,6 +44,8 @@ type Config struct {
 	Queue int
 	// Wait is how long a batch beyond the mark waits for those before it. 2 s.
 	Wait time.Duration
+	// Control holds commands and desired states to send; nil sends none.
+	Control ControlStore
 	// OnNeed receives what gateways miss of the logs; nil ignores it. It must
 	// not block.
 	OnNeed func(wire.Need)
@@ -62,6 +64,7 @@ const (
 	connectTimeout = 10 * time.Second
 	writeTimeout   = 10 * time.Second
 	pushTimeout    = 10 * time.Second
+	birthsQueued   = 1024
 	groupBatches   = 64  // batches of one transaction
 	parkedDevice   = 64  // batches of one epoch that wait for those before them
 	parkedWorker   = 512 // and of one worker

@@ -8,7 +8,7 @@ import (
 // Reasons why a message is dropped, as they stand in metrics.
 const (
 	DropTopic      = "topic"      // not a topic of ours, or one of the other direction
-	DropUnexpected = "unexpected" // progress of a command that was not sent
+	DropUnexpected = "unexpected" // progress of a command that was not given
 	DropMalformed  = "malformed"  // the payload does not parse
 	DropForeign    = "foreign"    // a batch under another device's topic
 	DropStranger   = "stranger"   // the device is not enrolled

@@ -29,6 +29,7 @@ type Ingest struct {
 	store   Store
 	queues  []chan message
 	counted counters
+	births  chan string // devices that were born, for control
 
 	mu     sync.Mutex // guards all below
 	client mqtt.Client
@@ -42,7 +43,7 @@ func New(cfg Config, s Store) (*Ingest, error) {
 	if err := cfg.fill(); err != nil {
 		return nil, err
 	}
-	in := &Ingest{cfg: cfg, store: s, queues: make([]chan message, cfg.Workers)}
+	in := &Ingest{cfg: cfg, store: s, queues: make([]chan message, cfg.Workers), births: make(chan string, birthsQueued)}
 	for i := range in.queues {
 		in.queues[i] = make(chan message, cfg.Queue)
 	}
@@ -58,6 +59,9 @@ func (in *Ingest) Run(ctx context.Context) error {
 		g.Go(func() error { return w.run(ctx) })
 	}
 	g.Go(func() error { return in.connectLoop(ctx) })
+	if in.cfg.Control != nil {
+		g.Go(func() error { return in.control(ctx) })
+	}
 	return g.Wait()
 }
 
@@ -82,13 +86,7 @@ func (in *Ingest) Status() Status {
 // Retain publishes a retained message with QoS 1 and waits until the broker
 // has taken it.
 func (in *Ingest) Retain(ctx context.Context, topic string, payload []byte) error {
-	in.mu.Lock()
-	c := in.client
-	in.mu.Unlock()
-	if c == nil {
-		return ErrNotConnected
-	}
-	return publish(ctx, c, topic, true, payload)
+	return in.send(ctx, topic, true, payload)
 }
 
 // receive runs in a goroutine of its own for each message and blocks while the

@@ -64,9 +64,6 @@ func (w *worker) openOther(m message) (store.Observation, bool) {
 			w.in.cfg.OnNeed(n)
 			return o, false
 		}
-	default:
-		w.in.counted.drop(DropUnexpected)
-		return o, false
 	}
 	if err != nil {
 		w.in.counted.drop(DropMalformed)
@@ -90,6 +87,8 @@ func (w *worker) observe(ctx context.Context, list []store.Observation) {
 	for i, err := range errs {
 		if err != nil {
 			w.stranger(list[i].Device, err)
+		} else if b := list[i].Birth; b != nil && b.State == wire.StateOn {
+			w.in.born(list[i].Device)
 		}
 	}
 }

@@ -130,7 +130,7 @@ func newRig(t *testing.T, broker string, change func(*ingest.Config), wrap func(
 		t.Fatal(err)
 	}
 	r := &rig{t: t, store: s, acks: make(chan wire.Ack, 1000), state: make(chan wire.Ingest, 100)}
-	cfg := ingest.Config{Brokers: []string{broker}, ClientID: "fleet", Key: seed("fleet"), Wait: 200 * time.Millisecond}
+	cfg := ingest.Config{Brokers: []string{broker}, ClientID: "fleet", Key: seed("fleet"), Wait: 200 * time.Millisecond, Control: s}
 	if change != nil {
 		change(&cfg)
 	}

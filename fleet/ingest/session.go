@@ -74,6 +74,7 @@ func (in *Ingest) session(ctx context.Context, broker string) error {
 	}
 	in.cfg.Logger.Info("connected to the broker", "broker", broker)
 	in.cfg.OnConnect()
+	in.again(ctx)
 	select {
 	case err := <-lost:
 		return err

@@ -55,6 +55,10 @@ func (w *worker) handle(ctx context.Context, msgs []message) {
 	var batches []store.Batch
 	var states []store.Observation
 	for _, m := range msgs {
+		if m.topic.Kind == wire.KindResult {
+			w.result(ctx, m)
+			continue
+		}
 		if m.topic.Kind != wire.KindEvents {
 			if o, ok := w.openOther(m); ok {
 				states = append(states, o)

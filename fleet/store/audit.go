@@ -12,7 +12,8 @@ import (
 var ErrBroken = errors.New("chain is broken")
 
 // Audit reads every record of a device, or of all devices when name is empty,
-// and checks that each epoch holds every number from 1 to its mark once and
+// and checks that each epoch holds every number from 1 to its mark once (a
+// branch: from where it begins) and
 // that every stored chain follows from the one before. It returns how many
 // numbers it saw. It takes as long as reading everything takes.
 func (s *Store) Audit(ctx context.Context, name string) (uint64, error) {
@@ -37,14 +38,14 @@ func (s *Store) Audit(ctx context.Context, name string) (uint64, error) {
 			if err := s.auditEpoch(ctx, n, e); err != nil {
 				return total, fmt.Errorf("device %s, epoch %016x: %w", n, e.Epoch, err)
 			}
-			total += e.Mark
+			total += e.Mark - e.Base
 		}
 	}
 	return total, nil
 }
 
 func (s *Store) auditEpoch(ctx context.Context, device string, e Epoch) error {
-	next, chain := uint64(1), Chain(wire.Chain0(device, e.Epoch))
+	next, chain := e.Base+1, e.BaseChain
 	err := s.Events(ctx, EventsQuery{Device: device, Epoch: e.Epoch}, func(r Record) error {
 		if r.First != next {
 			return fmt.Errorf("%w: number %d where %d should be", ErrBroken, r.First, next)

@@ -20,6 +20,12 @@ type epochRow struct {
 	mark   uint64
 	chain  Chain
 	moved  bool // mark and chain are not written yet
+
+	// Of a branch: the epoch it belongs to, and where it begins.
+	branchOf   uint64
+	base       uint64
+	baseChain  Chain
+	firstChain []byte
 }
 
 // Commit commits batches in their order, in one transaction: all of it is on
@@ -87,15 +93,35 @@ func (c *commit) one(ctx context.Context, b Batch) (Result, error) {
 	if ep == nil {
 		return Result{Outcome: Stranger}, nil
 	}
-	if b.First() > ep.mark+1 {
-		return Result{Outcome: Ahead, Mark: ep.mark, Chain: ep.chain, NeedFirst: ep.mark + 1, NeedLast: b.First() - 1}, nil
-	}
 	fork, err := findFork(ctx, c.tx, c.rows, *ep, b)
 	if err != nil {
 		return Result{}, err
 	}
+	if fork == nil && b.First() > ep.mark+1 {
+		// A branch may be longer than the chain that it parted from.
+		if br, err := c.branch(ctx, *ep, b); err != nil {
+			return Result{}, err
+		} else if br != nil && b.First() <= br.mark+1 {
+			return c.place(ctx, br, b)
+		}
+	}
 	if fork != nil {
-		return Result{Outcome: Forked, Mark: ep.mark, Chain: ep.chain}, c.s.addFinding(ctx, c.tx, ep.device, *fork)
+		br, err := c.branch(ctx, *ep, b)
+		if err != nil {
+			return Result{}, err
+		}
+		if br == nil {
+			return Result{Outcome: Forked, Mark: ep.mark, Chain: ep.chain}, c.s.addFinding(ctx, c.tx, ep.device, *fork)
+		}
+		ep = br
+	}
+	return c.place(ctx, ep, b)
+}
+
+// place commits a batch that fits its epoch or branch.
+func (c *commit) place(ctx context.Context, ep *epochRow, b Batch) (Result, error) {
+	if b.First() > ep.mark+1 {
+		return Result{Outcome: Ahead, Mark: ep.mark, Chain: ep.chain, NeedFirst: ep.mark + 1, NeedLast: b.First() - 1}, nil
 	}
 	if b.Last() <= ep.mark {
 		return Result{Outcome: Repeated, Mark: ep.mark, Chain: ep.chain}, nil
@@ -148,7 +174,7 @@ func (c *commit) extend(ctx context.Context, ep *epochRow, b Batch) (Result, err
 			return Result{}, err
 		}
 		tally.add(it)
-		if it.Start != nil && it.First == 1 {
+		if it.Start != nil && it.First == 1 && ep.branchOf == 0 {
 			if err := c.settle(ctx); err != nil {
 				return Result{}, err
 			}

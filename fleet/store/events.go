@@ -46,12 +46,19 @@ type Epoch struct {
 	Chain  Chain
 	Opened time.Time
 	Stored time.Time
-	rowID  int64
+	// BranchOf is the epoch of which this is the second chain that a person let go
+	// on, 0 for all others; its numbers begin above Base, where the chain is
+	// BaseChain.
+	BranchOf  uint64
+	Base      uint64
+	BaseChain Chain
+	rowID     int64
 }
 
 // Epochs lists a device's epochs in the order in which they were opened.
 func (s *Store) Epochs(ctx context.Context, device string) ([]Epoch, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT e.id, e.epoch, e.mark, e.chain, e.opened_us, e.stored_us
+	rows, err := s.read.QueryContext(ctx, `SELECT e.id, e.epoch, e.mark, e.chain, e.opened_us, e.stored_us,
+		e.branch_of, e.base, e.base_chain
 		FROM epochs e JOIN devices d ON d.id = e.device WHERE d.name = $1 ORDER BY e.id`, device)
 	if err != nil {
 		return nil, fmt.Errorf("list epochs of %s: %w", device, err)
@@ -60,12 +67,16 @@ func (s *Store) Epochs(ctx context.Context, device string) ([]Epoch, error) {
 	var out []Epoch
 	for rows.Next() {
 		var e Epoch
-		var epoch, mark, opened, stored int64
-		var chain []byte
-		if err := rows.Scan(&e.rowID, &epoch, &mark, &chain, &opened, &stored); err != nil {
+		var epoch, mark, opened, stored, branchOf, base int64
+		var chain, baseChain []byte
+		if err := rows.Scan(&e.rowID, &epoch, &mark, &chain, &opened, &stored, &branchOf, &base, &baseChain); err != nil {
 			return nil, fmt.Errorf("list epochs of %s: %w", device, err)
 		}
 		e.Epoch, e.Mark, e.Opened, e.Stored = uint64(epoch), uint64(mark), fromMicros(opened), fromMicros(stored)
+		e.BranchOf, e.Base, e.BaseChain = uint64(branchOf), uint64(base), wire.Chain0(device, e.Epoch)
+		if branchOf != 0 {
+			copy(e.BaseChain[:], baseChain)
+		}
 		copy(e.Chain[:], chain)
 		out = append(out, e)
 	}

@@ -30,6 +30,8 @@ func (s *Store) Find(ctx context.Context, f fleet.Finding) error {
 }
 
 func (s *Store) addFinding(ctx context.Context, tx *sql.Tx, device int64, f fleet.Finding) error {
+	// A gap may come again, and a fork with a third chain is another one.
+	const again = `findings.kind = 'gap' OR findings.kind = 'fork' AND findings.theirs <> excluded.theirs`
 	now := micros(s.now())
 	evidence := f.Evidence[:min(len(f.Evidence), maxEvidence)]
 	_, err := tx.ExecContext(ctx, `INSERT INTO findings
@@ -37,8 +39,10 @@ func (s *Store) addFinding(ctx context.Context, tx *sql.Tx, device int64, f flee
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)
 		ON CONFLICT (device, kind, subject, epoch, first, last)
 		DO UPDATE SET last_us = excluded.last_us, times = findings.times + 1,
-			resolved_us = CASE findings.kind WHEN 'gap' THEN 0 ELSE findings.resolved_us END,
-			reason = CASE findings.kind WHEN 'gap' THEN '' ELSE findings.reason END`,
+			resolved_us = CASE WHEN `+again+` THEN 0 ELSE findings.resolved_us END,
+			reason = CASE WHEN `+again+` THEN '' ELSE findings.reason END,
+			theirs = excluded.theirs,
+			evidence = CASE WHEN findings.theirs = excluded.theirs THEN findings.evidence ELSE excluded.evidence END`,
 		device, string(f.Kind), f.Subject, int64(f.Epoch), int64(f.First), int64(f.Last), line(f.Detail),
 		blob(f.Ours), blob(f.Theirs), blob(evidence), now, now)
 	if err != nil {
@@ -131,10 +135,12 @@ func scanFinding(rows *sql.Rows) (fleet.Finding, error) {
 	return f, nil
 }
 
+var errNoReason = errors.New("a finding is closed only with a reason")
+
 // Resolve closes a finding with a written reason.
 func (s *Store) Resolve(ctx context.Context, id int64, reason string) error {
 	if strings.TrimSpace(reason) == "" {
-		return errors.New("a finding is closed only with a reason")
+		return errNoReason
 	}
 	res, err := s.write.ExecContext(ctx, `UPDATE findings SET resolved_us = $1, reason = $2 WHERE id = $3 AND resolved_us = 0`,
 		micros(s.now()), line(reason), id)

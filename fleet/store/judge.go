@@ -46,6 +46,9 @@ func chainAt(ctx context.Context, tx *sql.Tx, rows rowWriter, ep epochRow, b Bat
 	if seq == ep.mark {
 		return ep.chain, true, nil
 	}
+	if ep.branchOf != 0 && seq <= ep.base {
+		return ep.baseChain, seq == ep.base, nil
+	}
 	if seq == 0 {
 		return wire.Chain0(b.Device, b.Epoch), true, nil
 	}
@@ -81,6 +84,14 @@ func (s *Store) linkPredecessor(ctx context.Context, tx *sql.Tx, ep epochRow, p 
 	prev, err := loadEpoch(ctx, tx, ep.device, Batch{Device: ep.name, Epoch: p.Epoch})
 	if err != nil {
 		return err
+	}
+	if prev.mark != p.Last || prev.chain != p.Chain { // perhaps it ended on its branch
+		var n int
+		err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM epochs WHERE device = $1 AND branch_of = $2 AND mark = $3 AND chain = $4`,
+			ep.device, int64(p.Epoch), int64(p.Last), p.Chain[:]).Scan(&n)
+		if err != nil || n > 0 && p.Epoch != 0 {
+			return err
+		}
 	}
 	f := fleet.Finding{Device: ep.name, Epoch: p.Epoch, Ours: prev.chain[:], Theirs: p.Chain[:], Subject: fmt.Sprintf("%016x", ep.epoch)}
 	switch {

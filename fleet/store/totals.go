@@ -22,7 +22,7 @@ type Totals struct {
 func (s *Store) Totals(ctx context.Context) (Totals, error) {
 	t := Totals{Verdicts: make(map[string]int64), Findings: make(map[string]int64)}
 	var sum int64
-	if err := s.read.QueryRowContext(ctx, `SELECT COALESCE(SUM(mark), 0), COUNT(*) FROM epochs`).Scan(&sum, &t.Epochs); err != nil {
+	if err := s.read.QueryRowContext(ctx, `SELECT COALESCE(SUM(mark - base), 0), COUNT(*) FROM epochs`).Scan(&sum, &t.Epochs); err != nil {
 		return t, fmt.Errorf("sum marks: %w", err)
 	}
 	t.Numbers = uint64(sum)

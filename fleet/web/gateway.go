@@ -14,6 +14,7 @@ import (
 const (
 	eventsShown     = 14
 	eventsPageShown = 100
+	commandsShown   = 6
 )
 
 // head is one log as a gateway reports it, beside the largest size reported.
@@ -34,6 +35,8 @@ type gatewayData struct {
 	Epochs    []store.Epoch
 	Heads     []head
 	KeyText   string
+	Commands  []fleet.Command
+	Desired   uint64 // number of the newest desired state of this gateway, 0: none
 	More      bool
 	Before    uint64
 }
@@ -73,7 +76,16 @@ func (s *Server) loadGateway(r *http.Request, v *view) (gatewayData, error) {
 		return d, err
 	}
 	slices.Reverse(d.Epochs)
-	d.Heads, err = s.heads(r, g)
+	if d.Heads, err = s.heads(r, g); err != nil {
+		return d, err
+	}
+	if d.Commands, err = s.o.Store.Commands(r.Context(), store.CommandsQuery{Device: g.Name, Limit: commandsShown}); err != nil {
+		return d, err
+	}
+	want, err := s.o.Store.DesiredStates(r.Context(), "d/"+g.Name, false)
+	if err == nil && len(want) > 0 {
+		d.Desired = want[0].Number
+	}
 	return d, err
 }
 

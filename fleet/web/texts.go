@@ -53,6 +53,10 @@ var texts = map[string][2]string{
 	"cert-left": {"Certificate", "证书"}, "days-left": {"%d days left", "剩余 %d 天"}, "uptime": {"Running for", "已运行"},
 	"identity": {"Identity", "身份"}, "key": {"Event key", "事件密钥"}, "births": {"Births", "上线次数"}, "connected-since": {"Connected since", "连接自"}, "off-since": {"Offline since", "离线自"}, "added": {"Enrolled", "登记于"}, "epochs": {"Epochs", "纪元"}, "opened": {"Opened", "开始"},
 
+	"commands": {"Commands", "指令"}, "command": {"Command", "指令"}, "progress": {"Progress", "进度"}, "given": {"Given", "下达于"},
+	"progress-given": {"given", "已下达"}, "progress-sent": {"sent", "已发送"}, "progress-accepted": {"accepted", "已接受"}, "progress-running": {"running", "执行中"},
+	"progress-ok": {"done", "完成"}, "progress-failed": {"failed", "失败"}, "progress-rejected": {"rejected", "拒绝"}, "progress-expired": {"expired", "过期"},
+
 	"sub-findings": {"%s open", "%s 项未结"}, "findings-none": {"No finding. Every stored chain is whole.", "无异常，全部事件链完整。"}, "also-closed": {"Also closed ones", "含已结"}, "only-open": {"Only open ones", "仅未结"},
 	"finding": {"Finding", "异常"}, "kind": {"Kind", "类别"}, "numbers": {"Numbers", "编号"}, "first-seen": {"First seen", "首次发现"}, "times": {"Times", "次数"}, "detail": {"Detail", "说明"}, "open": {"Open", "未结"}, "closed": {"Closed", "已结"},
 	"ours": {"Stored here", "本端已存"}, "theirs": {"What came", "收到的"}, "evidence": {"Download the message", "下载原始消息"}, "epoch": {"Epoch", "纪元"}, "last-seen": {"Last seen", "最近一次"}, "close-how": {"Close it with a written reason:", "填写理由后结案："}, "to-end": {"%s and later", "%s 号起"}, "about": {"About", "涉及"},

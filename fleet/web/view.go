@@ -189,6 +189,9 @@ func (v *view) At(t time.Time) string {
 	return t.Format("2006-01-02 15:04")
 }
 
+// Progress is how far a command is.
+func (v *view) Progress(c fleet.Command) string { return v.T("progress-" + c.Progress(v.now)) }
+
 // Stamp is a time for machines.
 func (v *view) Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
