@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/mldsa"
 	"github.com/chromedp/chromedp"
 
 	"citygate/trust"
@@ -143,6 +145,14 @@ func (s *stage) testAgreement(t *testing.T) {
 		return fmt.Sprintf("%d %d", cp.Size, cp.Time.Unix())
 	})
 
+	agree(t, page, "policy", w.policies(), nil, func(s string) string {
+		var p ledger.LogPolicy
+		if err := json.Unmarshal([]byte(s), &p); err != nil || p.Validate() != nil {
+			return "refused"
+		}
+		return "read"
+	})
+
 	in = nil
 	for action := range 6 {
 		if raw, err := (ledger.StatusEntry{Index: 300, Status: ledger.Status(action), Time: 1782900000}).Encode(); err == nil {
@@ -153,6 +163,47 @@ func (s *stage) testAgreement(t *testing.T) {
 		var set *ledger.StatusSet
 		return set.With([][]byte{octets(s)}).Of(300).String()
 	})
+}
+
+// policies are policies of logs whose keys are mangled, one of them for ML-DSA-44, and with more and other keys than there should be.
+func (w *world) policies() []string {
+	private, err := mldsa.GenerateKey(mldsa.MLDSA44())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	raw := append([]byte{6}, private.PublicKey().Bytes()...)
+	id := sha256.Sum256(append([]byte("witness-m.example\n"), raw...))
+	large := fmt.Sprintf("witness-m.example+%x+%s", id[:4], base64.StdEncoding.EncodeToString(raw))
+	good := w.Root.Directory
+	good.Witnesses = append(slices.Clone(good.Witnesses), large)
+	var out []string
+	add := func(change func(p *ledger.LogPolicy)) {
+		p := good
+		p.LogKeys, p.Witnesses = slices.Clone(good.LogKeys), slices.Clone(good.Witnesses)
+		change(&p)
+		b, err := json.Marshal(p)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		out = append(out, string(b))
+	}
+	for n := -1; n < 6; n++ {
+		add(func(p *ledger.LogPolicy) { p.Quorum = n })
+	}
+	for i := range good.Witnesses {
+		for _, b := range mangled([]byte(good.Witnesses[i]), 120) {
+			add(func(p *ledger.LogPolicy) { p.Witnesses[i] = strings.ToValidUTF8(string(b), "?") })
+		}
+	}
+	for _, b := range mangled([]byte(good.LogKeys[0]), 120) {
+		add(func(p *ledger.LogPolicy) { p.LogKeys[0] = strings.ToValidUTF8(string(b), "?") })
+	}
+	add(func(p *ledger.LogPolicy) { p.LogKeys = nil })
+	add(func(p *ledger.LogPolicy) { p.Witnesses = append(p.Witnesses, p.Witnesses[0]) })
+	add(func(p *ledger.LogPolicy) { p.Witnesses = append(p.Witnesses, p.LogKeys[0]) })
+	add(func(p *ledger.LogPolicy) { p.LogKeys = append(p.LogKeys, p.Witnesses[0]) })
+	add(func(p *ledger.LogPolicy) { p.Origin += "x" })
+	return out
 }
 
 // testWords: the page has words for every reason that Check gives, in the same class, and the policies of package trust.

@@ -37,6 +37,9 @@ func cases(w *world) []struct {
 	unsigned, forged, other, building := lampCode, lampCode, lampCode, w.code("building", "sjz")
 	unsigned.Sig, building.Sig = nil, nil
 	forged.Sig = append([]byte{forged.Sig[0] ^ 1}, forged.Sig[1:]...)
+	es256 := w.code("building", "p256")
+	forgedES256 := es256
+	forgedES256.Sig = append([]byte{es256.Sig[0] ^ 1}, es256.Sig[1:]...)
 	other.Index++
 	other.Path = w.sjz.Records.Path(other.Index)
 	beyond := w.code("lamp", "sjz")
@@ -57,6 +60,8 @@ func cases(w *world) []struct {
 		{w.text(w.code("placed", "sjz")), trust.Valid},
 		{w.text(w.code("restored", "sjz")), trust.Valid},
 		{w.text(w.code("building", "sjz")), trust.Valid},
+		{w.text(es256), trust.Valid},
+		{w.text(forgedES256), trust.BadSignature},
 		{w.presented(w.code("permit", "sjz"), time.Now()), trust.Valid},
 		{w.presented(w.code("permit", "sjz"), time.Now().Add(-time.Minute)), trust.StalePresentation},
 		{w.text(w.code("permit", "sjz")), trust.StalePresentation},

@@ -2,7 +2,11 @@ package web_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -33,6 +37,7 @@ type world struct {
 	index   map[string]uint64
 	body    map[string][]byte
 	source  *ledgertest.Source
+	p256    *ecdsa.PrivateKey
 	root    []byte
 	stopped atomic.Bool            // the mirror answers 503
 	change  func(*proof.TLogProof) // what the resolver does to its answers
@@ -53,7 +58,16 @@ func newWorld(t testing.TB) *world {
 	w.issuer["withdrawn"] = n.AddIssuer(w.sjz, "other.example", strings.ToLower(host))
 	n.Withdraw(w.issuer["withdrawn"], 0)
 	w.issuer["none"] = ledgertest.Issuer{Index: 0, Private: ledgertest.Key("none")}
-	w.issuer["sm2"] = w.foreignKey()
+	w.issuer["sm2"] = w.foreignKey(code.AlgSM2, sm2Public())
+	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := p256.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.p256, w.issuer["p256"] = p256, w.foreignKey(code.AlgES256, public)
 	now := n.Time.Unix()
 	w.add("lamp", false, lamp("LAMP.000421"))
 	w.add("permit", true, permit())
@@ -83,13 +97,11 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// foreignKey logs a key row of SM2, which no browser has.
-func (w *world) foreignKey() ledgertest.Issuer {
-	key := ledgertest.Key("sm2")
-	row := &ledger.KeyRow{Prefix: "MA.156.1301", Key: sm2Public(), Alg: code.AlgSM2,
-		Hosts: []string{host}, Records: "sjz-records", Status: "sjz-status"}
+// foreignKey logs a key row of another algorithm than Ed25519.
+func (w *world) foreignKey(alg int, public []byte) ledgertest.Issuer {
+	row := &ledger.KeyRow{Prefix: "MA.156.1301", Key: public, Alg: alg, Hosts: []string{host}, Records: "sjz-records", Status: "sjz-status"}
 	i := w.Log(ledger.DirectoryEntry{Key: row}, w.SignersFor(row.Prefix)...)
-	return ledgertest.Issuer{Index: uint32(i), Private: key, Row: row}
+	return ledgertest.Issuer{Index: uint32(i), Private: ledgertest.Key("wrong"), Row: row}
 }
 
 // sm2Public is the public key of the example in GB/T 32918.5, A.2.
@@ -132,7 +144,12 @@ func (w *world) code(name, issuer string) code.Code {
 	if c.Index < w.sjz.Records.Size()&^255 {
 		c.Path = w.sjz.Records.Path(c.Index)
 	}
-	sig, err := code.Sign(k.Private, code.AlgEd25519, k.Index, c.Body)
+	var signer crypto.Signer = k.Private
+	alg := code.AlgEd25519
+	if issuer == "p256" {
+		signer, alg = w.p256, code.AlgES256
+	}
+	sig, err := code.Sign(signer, alg, k.Index, c.Body)
 	if err != nil {
 		w.t.Fatal(err)
 	}

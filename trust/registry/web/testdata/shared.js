@@ -4,7 +4,6 @@ import {decodeBase64} from '/citygate.page/bytes.js';
 import {parseText} from '/citygate.page/code.js';
 import {foldDirectory} from '/citygate.page/directory.js';
 import {foldStatus} from '/citygate.page/ledger.js';
-import {parseKey} from '/citygate.page/keys.js';
 import {openCheckpoint, readPolicy} from '/citygate.page/note.js';
 import {parseEntry} from '/citygate.page/rows.js';
 import {Tree, leafHash, rootOf, tileWidth} from '/citygate.page/tree.js';
@@ -69,7 +68,13 @@ window.readers = {
     const head = await openCheckpoint(readPolicy(policy), decodeBase64(s));
     return head ? `${head.size} ${head.time}` : 'refused';
   },
-  key: s => parseKey(s, 'any') ? 'read' : 'refused',
+  policy: s => {
+    try {
+      return readPolicy(JSON.parse(s)) ? 'read' : 'refused';
+    } catch {
+      return 'refused'; // another type where a list should be
+    }
+  },
   status: s => foldStatus([decodeBase64(s)])(300),
 };
 
