@@ -94,9 +94,48 @@ func octets(s string) []byte {
 func (s *stage) testAgreement(t *testing.T) {
 	page := s.testPage(t)
 	w := s.world.Load()
-	shown := w.presented(w.code("permit", "sjz"), time.Now())
+	agree(t, page, "text", w.mangledTexts(t), nil, readText)
+	var entries, statuses []string
+	for i := range w.Directory.Size() {
+		entries = append(entries, texts(mangled(w.Directory.Entry(i), 300))...)
+	}
+	agree(t, page, "entry", entries, nil, func(s string) string {
+		e, err := ledger.ParseDirectoryEntry(0, octets(s))
+		if err != nil {
+			return "refused"
+		}
+		return fmt.Sprint(e.Kind)
+	})
+	policy := w.Root.Directory
+	agree(t, page, "note", texts(mangled(w.Directory.Checkpoint(w.Time), 600)), policy, func(s string) string {
+		cp, err := policy.Open(octets(s))
+		if err != nil {
+			return "refused"
+		}
+		return fmt.Sprintf("%d %d", cp.Size, cp.Time.Unix())
+	})
+	agree(t, page, "policy", w.policies(), nil, func(s string) string {
+		var p ledger.LogPolicy
+		if err := json.Unmarshal([]byte(s), &p); err != nil || p.Validate() != nil {
+			return "refused"
+		}
+		return "read"
+	})
+	for action := range 6 {
+		if raw, err := (ledger.StatusEntry{Index: 300, Status: ledger.Status(action), Time: 1782900000}).Encode(); err == nil {
+			statuses = append(statuses, texts(mangled(raw, 150))...)
+		}
+	}
+	agree(t, page, "status", statuses, nil, func(s string) string {
+		var set *ledger.StatusSet
+		return set.With([][]byte{octets(s)}).Of(300).String()
+	})
+}
+
+// mangledTexts mangles codes below their digits, and the texts themselves.
+func (w *world) mangledTexts(t *testing.T) []string {
 	var in []string
-	for _, text := range []string{w.text(w.code("lamp", "sjz")), w.text(w.code("placed", "sjz")), shown} {
+	for _, text := range []string{w.text(w.code("lamp", "sjz")), w.text(w.code("placed", "sjz")), w.presented(w.code("permit", "sjz"), time.Now())} {
 		head, digits, _ := strings.Cut(text, "#")
 		raw, err := code.DecodeDigits(digits)
 		if err != nil {
@@ -111,58 +150,20 @@ func (s *stage) testAgreement(t *testing.T) {
 			}
 		}
 	}
-	agree(t, page, "text", in, nil, func(s string) string {
-		_, err := code.ParseText(s)
-		switch {
-		case errors.Is(err, code.ErrForeign):
-			return "foreign"
-		case errors.Is(err, code.ErrUnsupported):
-			return "unsupported"
-		case err != nil:
-			return "malformed"
-		}
-		return "read"
-	})
+	return in
+}
 
-	in = nil
-	for i := range w.Directory.Size() {
-		in = append(in, texts(mangled(w.Directory.Entry(i), 300))...)
+func readText(s string) string {
+	_, err := code.ParseText(s)
+	switch {
+	case errors.Is(err, code.ErrForeign):
+		return "foreign"
+	case errors.Is(err, code.ErrUnsupported):
+		return "unsupported"
+	case err != nil:
+		return "malformed"
 	}
-	agree(t, page, "entry", in, nil, func(s string) string {
-		e, err := ledger.ParseDirectoryEntry(0, octets(s))
-		if err != nil {
-			return "refused"
-		}
-		return fmt.Sprint(e.Kind)
-	})
-
-	policy := w.Root.Directory
-	agree(t, page, "note", texts(mangled(w.Directory.Checkpoint(w.Time), 600)), policy, func(s string) string {
-		cp, err := policy.Open(octets(s))
-		if err != nil {
-			return "refused"
-		}
-		return fmt.Sprintf("%d %d", cp.Size, cp.Time.Unix())
-	})
-
-	agree(t, page, "policy", w.policies(), nil, func(s string) string {
-		var p ledger.LogPolicy
-		if err := json.Unmarshal([]byte(s), &p); err != nil || p.Validate() != nil {
-			return "refused"
-		}
-		return "read"
-	})
-
-	in = nil
-	for action := range 6 {
-		if raw, err := (ledger.StatusEntry{Index: 300, Status: ledger.Status(action), Time: 1782900000}).Encode(); err == nil {
-			in = append(in, texts(mangled(raw, 150))...)
-		}
-	}
-	agree(t, page, "status", in, nil, func(s string) string {
-		var set *ledger.StatusSet
-		return set.With([][]byte{octets(s)}).Of(300).String()
-	})
+	return "read"
 }
 
 // policies are policies of logs whose keys are mangled, one of them for ML-DSA-44, and with more and other keys than there should be.

@@ -64,6 +64,7 @@ func TestInChromium(t *testing.T) {
 	t.Run("record", s.testRecord)
 	t.Run("agreement", s.testAgreement)
 	t.Run("words", s.testWords)
+	t.Run("fold", s.testFold)
 }
 
 // set makes a world the one that is served.

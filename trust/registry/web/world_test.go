@@ -68,7 +68,15 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.p256, w.issuer["p256"] = p256, w.foreignKey(code.AlgES256, public)
-	now := n.Time.Unix()
+	w.addRecords(n.Time.Unix())
+	w.body["new"] = w.encode(false, lamp("LAMP.007777"))
+	w.index["new"] = w.sjz.Records.Size()
+	w.source, w.root = ledgertest.NewSource(n), n.Root.Marshal()
+	return w
+}
+
+// addRecords issues three sealed subtrees and an open tile, and sets statuses.
+func (w *world) addRecords(now int64) {
 	w.add("lamp", false, lamp("LAMP.000421"))
 	w.add("permit", true, permit())
 	for name, change := range map[string]func(*code.Claims){
@@ -88,13 +96,9 @@ func newWorld(t testing.TB) *world {
 	w.add("open", false, lamp("LAMP.000900"))
 	w.sjz.Records.Fill(8)
 	for name, s := range map[string]ledger.Status{"revoked": ledger.Revoked, "suspended": ledger.Suspended, "restored": ledger.Suspended} {
-		n.SetStatus(w.sjz, w.index[name], s)
+		w.SetStatus(w.sjz, w.index[name], s)
 	}
-	n.SetStatus(w.sjz, w.index["restored"], ledger.Restored)
-	w.body["new"] = w.encode(false, lamp("LAMP.007777"))
-	w.index["new"] = w.sjz.Records.Size()
-	w.source, w.root = ledgertest.NewSource(n), n.Root.Marshal()
-	return w
+	w.SetStatus(w.sjz, w.index["restored"], ledger.Restored)
 }
 
 // foreignKey logs a key row of another algorithm than Ed25519.

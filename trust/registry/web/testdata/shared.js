@@ -82,3 +82,14 @@ window.readAll = (name, inputs, more) => Promise.all(inputs.map(s => readers[nam
 
 window.words = () => ({reasons, classes: Object.fromEntries(Object.keys(reasons).map(r => [r, classOf(r)])),
   policies: Array.from({length: 20}, (_, kind) => policyFor(kind))});
+
+// fold gives what a directory says: each key row, the newest row of each prefix, and the number of root policies.
+window.fold = async (root, entries) => {
+  const d = await foldDirectory(root, entries.map(decodeBase64)), keys = [];
+  for (let i = 0; i < d.size; i++) {
+    const k = d.key(i);
+    keys.push(k ? `${k.prefix} ${k.withdrawn} ${k.standsUpTo}` : 'none');
+  }
+  const rows = [...d.rows.keys()].sort().map(p => `${p} ${d.newest(p).records.short} ${d.newest(p).names.get('en')}`);
+  return [...keys, ...rows, `${d.policies.length} policies`];
+};
