@@ -107,7 +107,9 @@ func (s *StatusSet) With(raws [][]byte) *StatusSet {
 	for _, raw := range raws {
 		e, err := ParseStatusEntry(raw)
 		if err != nil {
-			n.Void++
+			if !isSnapshotPart(raw) {
+				n.Void++
+			}
 			continue
 		}
 		next := e.Status.after(n.Of(e.Index))

@@ -41,6 +41,8 @@ const (
 	StatusForNoRecord FindingKind = "status-for-no-record"
 	// UnknownStatus: gateways take the record for suspended.
 	UnknownStatus FindingKind = "unknown-status"
+	// WrongSnapshot: a snapshot in a status log says something else than the entries before it.
+	WrongSnapshot FindingKind = "wrong-snapshot"
 	// VoidEntry: a directory entry that gateways do not obey.
 	VoidEntry FindingKind = "void-entry"
 	// NotInBook: an entry that the registry's own book does not have. Somebody else holds its log key.
@@ -171,9 +173,11 @@ func (m *monitor) registry(row *ledger.RegistryRow) error {
 	if err != nil || !held {
 		return err
 	}
+	snapshots := m.snapshots(row.Status.Short, raws)
 	for i, raw := range raws {
 		e, err := ledger.ParseStatusEntry(raw)
 		switch {
+		case err != nil && snapshots[i]:
 		case err != nil:
 			m.find(BadEntry, row.Status.Short, uint64(i), "not a status entry")
 		case e.Index >= size || empty[e.Index]:
@@ -183,6 +187,35 @@ func (m *monitor) registry(row *ledger.RegistryRow) error {
 		}
 	}
 	return nil
+}
+
+// snapshots compares each whole snapshot with the entries before it, and says which entries are parts of one. A snapshot that a crash has cut
+// short is passed over by its readers too.
+func (m *monitor) snapshots(log string, raws [][]byte) map[int]bool {
+	found := make(map[int]bool)
+	var fold *ledger.StatusSet
+	folded := uint64(0)
+	var parts []ledger.SnapshotPart
+	for i, raw := range raws {
+		p, err := ledger.ParseSnapshotPart(uint64(i), raw)
+		if err != nil {
+			parts = nil
+			continue
+		}
+		found[i] = true
+		if p.Part == 0 {
+			parts = nil
+		}
+		if parts = append(parts, p); p.Part+1 != p.Parts {
+			continue
+		}
+		fold, folded = fold.With(raws[folded:p.Size]), p.Size
+		said, err := ledger.StatusesOf(parts)
+		if err != nil || !slices.Equal(said.NotGood(), fold.NotGood()) {
+			m.find(WrongSnapshot, log, p.Size, "the snapshot is not the fold of the entries before it")
+		}
+	}
+	return found
 }
 
 // record judges one entry of a records log, and reports whether it is a record at all.

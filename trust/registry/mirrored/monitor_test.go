@@ -91,6 +91,25 @@ func TestMonitorFinds(t *testing.T) {
 			w.n.SetStatus(w.city, 9, 7)
 			return mirrored.Watch{}
 		}, []mirrored.FindingKind{mirrored.UnknownStatus}},
+		{"a snapshot that hides a revocation", func(w *world) mirrored.Watch {
+			for w.city.Status.Size() < ledger.SnapshotInterval {
+				w.n.SetStatus(w.city, 4, ledger.Revoked)
+			}
+			entries, err := ledger.EncodeSnapshot(new(ledger.StatusSet), w.city.Status.Size())
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.city.Status.Append(entries[0])
+			return mirrored.Watch{}
+		}, []mirrored.FindingKind{mirrored.WrongSnapshot}},
+		{"a snapshot out of its place", func(w *world) mirrored.Watch {
+			entries, err := ledger.EncodeSnapshot(new(ledger.StatusSet), ledger.SnapshotInterval)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.city.Status.Append(entries[0])
+			return mirrored.Watch{}
+		}, []mirrored.FindingKind{mirrored.BadEntry}},
 		{"a directory entry that one institute alone signed", func(w *world) mirrored.Watch {
 			key := ledgertest.Key("intruder").Public()
 			w.n.Log(ledger.DirectoryEntry{Key: &ledger.KeyRow{Prefix: "MA.156.1301", Key: fmt.Append(nil, key)[:32], Alg: ledger.AlgEd25519,
