@@ -7,8 +7,8 @@ const (
 	cell        = 64 // pixels, side of a cell
 	cellRows    = 8  // from one row that is compared to the next
 	cellGap     = 4  // from one pixel that is compared to the next
-	changeFloor = 3  // gray levels in the mean that a cell may differ by without having changed
-	changeTimes = 2  // times the usual difference
+	changeFloor = 2  // gray levels in the mean that a cell may differ by, beyond noise, without having changed
+	changeHalfs = 3  // halves of the usual difference that are noise
 )
 
 // change remembers what the last frame looked at was like.
@@ -53,7 +53,7 @@ func (c *change) compare() bool {
 		c.differences = make([]int, cells)
 	}
 	d := c.differences[:cells]
-	limit := changeFloor*16 + changeTimes*c.usual
+	limit := changeFloor*16 + changeHalfs*c.usual/2
 	changed, least := false, 1<<30
 	rows := len(c.now) / columns
 	for y := 0; y < rows; {

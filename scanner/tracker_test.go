@@ -159,8 +159,6 @@ func TestTrackerSkips(t *testing.T) {
 // TestTrackerFuses counts the scenes that are read from up to three and up to twelve frames, where hardly a frame can be read alone: glare and a thumb move
 // over the code.
 func TestTrackerFuses(t *testing.T) {
-	const text, scenes = "HTTPS://ID.SJZ.EXAMPLE/LAMP.000421", 8
-	single := scanner.New(scanner.Options{Formats: scanner.FormatSet(scanner.QR)})
 	rng := rand.New(rand.NewPCG(2, 2))
 	around := func(reach float64) scene.Point {
 		return scene.Point{X: 325 + in(rng, -reach, reach), Y: 245 + in(rng, -reach, reach)}
@@ -176,30 +174,17 @@ func TestTrackerFuses(t *testing.T) {
 			s.Codes[0].Cover = []scene.Cover{{X: in(rng, 0.45, 0.7), Y: in(rng, 0.45, 0.7), W: 0.5, H: 0.5, Color: scene.Gray(in(rng, 60, 180))}}
 		}},
 	} {
+		const scenes = 8
 		alone, three, twelve := 0, 0, 0
 		for i := range scenes {
-			tr, f := qrTracker(), newFilm()
-			f.frame = 100 * i
-			read := 0
-			for k := 1; k <= 12 && read == 0; k++ {
-				s := street(t, text)
-				s.Width, s.Height = 640, 480
-				s.Codes[0].Center = scene.Point{X: 320 + in(rng, -4, 4), Y: 240 + in(rng, -4, 4)}
-				kind.spoil(&s)
-				frame, at := f.next(s)
-				if k == 1 && len(single.Scan(frame)) > 0 {
-					alone++
-				}
-				for _, c := range tr.Scan(frame, at) {
-					if read = k; c.Text != text {
-						t.Fatalf("wrong text %q", c.Text)
-					}
-				}
+			first, read := untilRead(t, rng, 100*i, kind.spoil)
+			if first {
+				alone++
 			}
-			if read > 0 && read <= 3 {
+			if read <= 3 {
 				three++
 			}
-			if read > 0 {
+			if read <= 12 {
 				twelve++
 			}
 		}
@@ -208,6 +193,31 @@ func TestTrackerFuses(t *testing.T) {
 			t.Errorf("%s: want %d and %d", kind.name, kind.three, kind.twelve)
 		}
 	}
+}
+
+// untilRead shows a tracker up to twelve frames of a code that is held by hand, each spoiled anew, and returns after how many it was read, 13 for not at all; alone
+// tells whether the first frame can be read by itself.
+func untilRead(t *testing.T, rng *rand.Rand, seed int, spoil func(s *scene.Scene)) (alone bool, frames int) {
+	const text = "HTTPS://ID.SJZ.EXAMPLE/LAMP.000421"
+	tr, f := qrTracker(), newFilm()
+	f.frame = seed
+	for k := 1; k <= 12; k++ {
+		s := street(t, text)
+		s.Width, s.Height = 640, 480
+		s.Codes[0].Center = scene.Point{X: 320 + in(rng, -4, 4), Y: 240 + in(rng, -4, 4)}
+		spoil(&s)
+		frame, at := f.next(s)
+		if k == 1 {
+			alone = len(scanner.New(scanner.Options{Formats: scanner.FormatSet(scanner.QR)}).Scan(frame)) > 0
+		}
+		for _, c := range tr.Scan(frame, at) {
+			if c.Text != text {
+				t.Fatalf("wrong text %q", c.Text)
+			}
+			return alone, k
+		}
+	}
+	return alone, 13
 }
 
 // TestTrackerAllocations: frames without a code allocate nothing, whether they change or not.
