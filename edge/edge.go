@@ -110,6 +110,8 @@ type Options struct {
 	Now     func() time.Time // default time.Now
 	Synced  func() bool      // whether the clock is synchronised; default: it is not
 	Logger  *slog.Logger     // default: discard
+
+	source string // the detail "source" of its scans; default none
 }
 
 // Gateway is one camera's pipeline. Run it once.
@@ -125,9 +127,10 @@ type Gateway struct {
 	watched  time.Duration             // time during which frames were looked at, pauses left out
 	frameAt  time.Time                 // when the last frame was looked at; zero after a pause
 	names    pseudonyms
-	camera   string        // the camera's condition, "" when frames come
-	watch    *camera.Watch // of a live camera, else nil
-	storage  bool          // the last event could not be stored
+	camera   string         // the camera's condition, "" when frames come
+	watch    *camera.Watch  // of a live camera, else nil
+	inSight  *[4][2]float64 // outline of a code in the last frame that had one
+	storage  bool           // the last event could not be stored
 	retryAt  time.Time
 	pending  []wire.Event // health events to store, oldest first
 	standing []health.Active

@@ -75,6 +75,12 @@ func (g *Gateway) scanEvent(s sighting, reason trust.Reason, now time.Time) wire
 		e.Prio = wire.PrioAlarm
 		e.Detail = map[string]string{"alarm": "good signature, not in the ledger"}
 	}
+	if g.o.source != "" {
+		if e.Detail == nil {
+			e.Detail = map[string]string{}
+		}
+		e.Detail["source"] = g.o.source
+	}
 	return e
 }
 

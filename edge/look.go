@@ -50,6 +50,7 @@ func (g *Gateway) look(ctx context.Context, f camera.Frame) error {
 	var fresh []sighting
 	for i := range symbols {
 		s := g.verify(&symbols[i], f, scanned)
+		g.inSight = s.outline
 		if _, ok := g.held[s.key]; ok {
 			g.held[s.key] = g.watched
 		} else if !slices.ContainsFunc(fresh, func(o sighting) bool { return o.key == s.key }) {

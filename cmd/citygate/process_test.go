@@ -36,10 +36,10 @@ type process struct {
 }
 
 // spawn starts the gateway of a site as a process of its own. It is killed when the test ends, if it still runs.
-func (s site) spawn(t *testing.T) *process {
+func (s site) spawn(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{site: s, done: make(chan error, 1), said: new(bytes.Buffer)}
-	p.cmd = exec.Command(os.Args[0], "run", "--config", filepath.Join(s.dir, "citygate.toml"))
+	p.cmd = exec.Command(os.Args[0], append([]string{"run", "--config", filepath.Join(s.dir, "citygate.toml")}, args...)...)
 	p.cmd.Env = append(os.Environ(), childEnv+"=1")
 	p.cmd.Stderr = p.said
 	p.began = time.Now()

@@ -32,9 +32,11 @@ import (
 
 // This file implements `citygate run`: it joins the packages to a gateway and owns their lives.
 
-const runUsage = `usage: citygate run --config FILE
+const runUsage = `usage: citygate run --config FILE [--try]
 
 Runs the gateway until SIGTERM or Ctrl-C. ` + "`citygate config`" + ` explains FILE.
+With --try the page /try scans with the browser's own camera: for trying the
+gateway on a laptop, not for the street. Its events are marked.
 
 Exit status: 0 after an orderly end, 1 if the gateway cannot go on, 3 for
 wrong usage or a wrong configuration, which changes nothing.
@@ -53,6 +55,7 @@ func runGateway(ctx context.Context, args []string, _ io.Reader, stdout, stderr 
 	set := flag.NewFlagSet("run", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	file := set.String("config", "", "")
+	try := set.Bool("try", false, "")
 	err := set.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, runUsage)
@@ -66,7 +69,7 @@ func runGateway(ctx context.Context, args []string, _ io.Reader, stdout, stderr 
 		return exitUsage
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, nil))
-	d, err := newDaemon(*file, log)
+	d, err := newDaemon(*file, *try, log)
 	if err != nil {
 		fmt.Fprintf(stderr, "citygate run: %v\n", err)
 		return exitUsage
@@ -95,12 +98,13 @@ type daemon struct {
 	down    *down
 	relay   *relay.Relay                 // nil where nothing opens
 	gateway atomic.Pointer[edge.Gateway] // nil until the databases are open
+	trial   atomic.Pointer[edge.Trial]   // likewise
 
 	reported []wire.Head // the logs in the last report; owned by observe
 }
 
 // newDaemon reads everything that the configuration names. It changes nothing on the disk.
-func newDaemon(file string, log *slog.Logger) (*daemon, error) {
+func newDaemon(file string, try bool, log *slog.Logger) (*daemon, error) {
 	s, err := loadSetup(file)
 	if err != nil {
 		return nil, err
@@ -108,11 +112,15 @@ func newDaemon(file string, log *slog.Logger) (*daemon, error) {
 	d := &daemon{setup: s, log: log, began: time.Now(), health: health.New(), metrics: prometheus.NewRegistry(), clock: newClock()}
 	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d.gauges = newGauges(d.metrics)
-	d.page, err = kiosk.New(kiosk.Options{
+	o := kiosk.Options{
 		City: s.config.City, Kiosk: s.config.Kiosk, Nearest: s.config.Nearest, Help: s.config.Help, Lens: s.config.Lens,
 		Theme: s.config.Theme, Language: s.config.Language, Progress: d.progress, ClockSet: d.clockShown,
 		Ready: d.readiness, Metrics: promhttp.HandlerFor(d.metrics, promhttp.HandlerOpts{}), Logger: log,
-	})
+	}
+	if try {
+		o.Try = d.lookAt
+	}
+	d.page, err = kiosk.New(o)
 	return d, err
 }
 
@@ -262,11 +270,14 @@ func (d *daemon) join() error {
 		}})
 		gate = d.relay
 	}
-	d.gateway.Store(edge.New(edge.Options{
+	o := edge.Options{
 		Gate: gate, Device: d.config.Device,
 		Open: d.openCamera, Scanner: scanner.New(scanner.Options{Formats: formats}), Views: d.cache,
 		Outbox: appender{d.outbox}, Screen: d.page, Policy: d.policy, Health: d.health, Metrics: edge.NewMetrics(d.metrics),
 		Place: place, Version: version(), Synced: d.clock.synced, Logger: d.log,
-	}))
+	}
+	d.gateway.Store(edge.New(o))
+	o.Scanner = scanner.New(scanner.Options{Formats: formats})
+	d.trial.Store(edge.NewTrial(o))
 	return nil
 }

@@ -11,8 +11,10 @@ import (
 
 	"citygate/edge"
 	"citygate/edge/config"
+	"citygate/edge/kiosk"
 	"citygate/edge/policy"
 	"citygate/internal/keyfile"
+	"citygate/scanner"
 	"citygate/scanner/camera"
 	"citygate/sync/outbox"
 	"citygate/sync/wire"
@@ -101,6 +103,18 @@ func (l live) Next(ctx context.Context) (camera.Frame, error) {
 		err = fmt.Errorf("%w: the stream has ended", camera.ErrBroken)
 	}
 	return f, err
+}
+
+// errStarting says that the databases are not open yet.
+var errStarting = errors.New("the gateway is starting")
+
+// lookAt is what the page /try asks.
+func (d *daemon) lookAt(ctx context.Context, p kiosk.Picture) (*kiosk.Answer, *[4][2]float64, error) {
+	t := d.trial.Load()
+	if t == nil {
+		return nil, nil, errStarting
+	}
+	return t.Look(ctx, scanner.Frame{Pix: p.Pix, Stride: p.Width, Width: p.Width, Height: p.Height})
 }
 
 // appender is the outbox as the pipeline sees it.

@@ -14,11 +14,15 @@
 // Privacy: an answer carries an identifier only of a public asset and only when the caller put it there, and the
 // last characters of a personal code only until its hold is over.
 //
-// The same listener serves /readyz, /healthz and /metrics. Only GET and HEAD are answered, only for a loopback Host,
-// and never for another Origin; the Content-Security-Policy allows this server's own files and nothing else.
+// Where [Options.Try] is set, /try is the same page with the browser's own camera in place of the gateway's; see
+// try.go.
+//
+// The same listener serves /readyz, /healthz and /metrics. Only GET and HEAD are answered (and POST of a frame
+// to /try), only for a loopback Host, and never for another Origin; the Content-Security-Policy allows this server's own files and nothing else.
 package kiosk
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -106,6 +110,8 @@ type Options struct {
 	Lens                 string // below, above, left, right; default below
 	Theme                string // auto, day, night; default auto
 	Language             string // zh-CN or en; default zh-CN
+
+	Try func(ctx context.Context, p Picture) (*Answer, *[4][2]float64, error) // for /try; nil: there is no such page
 
 	Progress func() time.Time // when the pipeline last made progress; nil: always just now
 	ClockSet func() bool      // whether the clock is synchronised; nil: yes

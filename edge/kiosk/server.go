@@ -31,6 +31,7 @@ type Server struct {
 	o    Options
 	hub  *hub
 	page []byte
+	try  []byte // the page /try; nil where there is none
 }
 
 // New prepares the page; nothing runs before [Server.Run].
@@ -53,11 +54,16 @@ func New(o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	page, err := render(o)
+	s := &Server{o: o, hub: newHub(o.Now)}
+	var err error
+	if s.page, err = render(o, false); err == nil && o.Try != nil {
+		o.Lens = "above" // a laptop's camera
+		s.try, err = render(o, true)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("prepare the citizen's page: %w", err)
 	}
-	return &Server{o: o, hub: newHub(o.Now), page: page}, nil
+	return s, nil
 }
 
 // Answer shows a judged code at once, whatever is on the screen.
@@ -126,6 +132,7 @@ func (s *Server) Handler() http.Handler {
 		}
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) { serve(w, r, name, b) })
 	}
+	s.handleTry(mux)
 	mux.HandleFunc("GET /events", s.events)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.readyz)
@@ -149,7 +156,7 @@ func guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 		switch {
-		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		case r.Method != http.MethodGet && r.Method != http.MethodHead && (r.Method != http.MethodPost || r.URL.Path != framePath):
 			http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
 		case !loopbackHost(r.Host):
 			http.Error(w, "this page is served to its own kiosk only", http.StatusMisdirectedRequest)
@@ -233,7 +240,7 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 }
 
 // render fills the page's template once: nothing in it depends on a request.
-func render(o Options) ([]byte, error) {
+func render(o Options, try bool) ([]byte, error) {
 	t, err := template.ParseFS(files, "page/index.html")
 	if err != nil {
 		return nil, err
@@ -253,7 +260,7 @@ func render(o Options) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err = t.Execute(&b, map[string]any{
-		"Language": lang, "Lens": lens, "Title": or(o.City[lang], "Citygate"), "Page": page, "Words": words,
+		"Language": lang, "Lens": lens, "Title": or(o.City[lang], "Citygate"), "Page": page, "Words": words, "Try": try,
 	})
 	return b.Bytes(), err
 }

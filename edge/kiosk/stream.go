@@ -171,7 +171,12 @@ func (h *hub) answerMessage(a Answer) message {
 	if a.Kind != 0 {
 		kind = &a.Kind
 	}
-	return message{answerID(a), "answer", encode(struct {
+	return message{answerID(a), "answer", encode(answerData(a, age, kind))}
+}
+
+// answerData is the answer in the form in which the page reads it.
+func answerData(a Answer, age time.Duration, kind *uint64) any {
+	return struct {
 		Epoch     string            `json:"epoch"`
 		Seq       uint64            `json:"seq"`
 		At        string            `json:"at"`
@@ -190,7 +195,7 @@ func (h *hub) answerMessage(a Answer) message {
 	}{
 		fmt.Sprintf("%016x", a.Epoch), a.Seq, a.At.UTC().Format(time.RFC3339Nano), a.Verdict, a.Class, a.Accept,
 		a.ID, kind, a.Personal, a.Ending, a.Issuer, a.Lang, a.Hold().Milliseconds(), age.Milliseconds(), a.Symbology,
-	})}
+	}
 }
 
 func stateMessage(s State) message {

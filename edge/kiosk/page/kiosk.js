@@ -237,6 +237,7 @@ addEventListener('resize', () => { shown = ''; render(); });
 
 scenery();
 render();
-connect();
+if ('try' in root.dataset) window.kiosk = {onAnswer, onState, onBeat};   // try.js is the daemon's voice there
+else connect();
 setInterval(render, 250);
 })();

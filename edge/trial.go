@@ -1,0 +1,72 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"citygate/edge/kiosk"
+	"citygate/scanner"
+	"citygate/scanner/camera"
+)
+
+// SourceTrial is what the detail "source" of a trial's events says. The events of a gateway's own camera have no such
+// detail.
+const SourceTrial = "trial"
+
+// Trial is the gateway's path from frame to answer for frames that are handed to it one by one: those of the page /try,
+// which come from a laptop's own camera. Verdict, decision and the order "durable first, then shown" are the gateway's
+// own. Three things differ: its events are marked (SourceTrial), nothing is opened by it, and its memory of earlier
+// scans is its own, so that a trial uses up no code at the real lens.
+//
+// Look may be called from any goroutine; one frame is looked at at a
+// time, and for another one the error is kiosk.ErrBusy.
+type Trial struct {
+	mu sync.Mutex // guards all below
+	g  *Gateway
+	n  uint64 // frames
+	is seen
+}
+
+// seen is the screen of a trial: it keeps what came of the frame.
+type seen struct {
+	answer  *kiosk.Answer
+	outline *[4][2]float64
+}
+
+// Answer keeps the newest answer.
+func (s *seen) Answer(a kiosk.Answer) { s.answer = &a }
+
+// State ignores the states on the way: a trial's page draws its own.
+func (s *seen) State(kiosk.State) {}
+
+// NewTrial prepares a trial with a gateway's options. Open, Screen, Gate, Health and Metrics of them are not used, and
+// the scanner must not be another gateway's.
+func NewTrial(o Options) *Trial {
+	t := new(Trial)
+	o.Open, o.Gate, o.Health, o.Metrics, o.Screen, o.source = nil, nil, nil, nil, &t.is, SourceTrial
+	t.g = New(o)
+	return t
+}
+
+// Look reads one frame. The answer is nil while there is nothing new in it; the outline is that of a code in it.
+func (t *Trial) Look(ctx context.Context, f scanner.Frame) (*kiosk.Answer, *[4][2]float64, error) {
+	if !t.mu.TryLock() {
+		return nil, nil, kiosk.ErrBusy
+	}
+	defer t.mu.Unlock()
+	if !f.Valid() {
+		return nil, nil, errors.New("the frame's size does not fit its bytes")
+	}
+	t.n++
+	t.is, t.g.inSight = seen{}, nil
+	now := t.g.o.Now()
+	t.g.names.roll(now)
+	if err := t.g.look(ctx, camera.Frame{Frame: f, Seq: t.n, At: now}); err != nil {
+		return nil, nil, err
+	}
+	if t.g.storage {
+		return nil, nil, errors.New("the event cannot be stored")
+	}
+	return t.is.answer, t.g.inSight, nil
+}
