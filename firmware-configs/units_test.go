@@ -52,6 +52,21 @@ func TestUnits(t *testing.T) {
 	}
 }
 
+// The gateway may ask whether the clock is synchronised, and may not set it: the call is allowed, the capability is not.
+func TestGatewayMayAskTheClock(t *testing.T) {
+	b, err := os.ReadFile("systemd/citygate.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := "\n" + string(b)
+	if !strings.Contains(unit, "\nSystemCallFilter=@system-service adjtimex\n") || !strings.Contains(unit, "\nCapabilityBoundingSet=\n") {
+		t.Error("adjtimex is not allowed, or a capability is")
+	}
+	if strings.Contains(unit, "\nProtectClock=true") || strings.Contains(unit, " @clock") {
+		t.Error("a later line takes adjtimex away again")
+	}
+}
+
 var (
 	program  = regexp.MustCompile(`(?m)^(ExecStart=)\S+`)
 	elsewise = regexp.MustCompile(`(?m)^(Requires=seatd|Requisite=|Documentation=|EnvironmentFile=).*\n`)
