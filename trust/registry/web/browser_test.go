@@ -30,6 +30,7 @@ var screens = flag.String("screens", "", "folder to write pictures of the pages 
 // stage is one browser, and one host for it that serves the pages before the mirror of one world after the other.
 type stage struct {
 	ctx   context.Context
+	down  atomic.Bool // the whole host answers 503
 	world atomic.Pointer[world]
 }
 
@@ -50,7 +51,13 @@ func TestInChromium(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(pages)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if s.down.Load() {
+			http.Error(rw, "down", http.StatusServiceUnavailable)
+			return
+		}
+		pages.ServeHTTP(rw, r)
+	}))
 	server.Config.ErrorLog = stdlog.New(io.Discard, "", 0) // the browser tries http first
 	server.StartTLS()
 	t.Cleanup(server.Close)

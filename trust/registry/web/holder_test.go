@@ -67,6 +67,13 @@ func (s *stage) testHolder(t *testing.T) {
 	w.takes(t, w.shown(t, phone, ""), true)
 	run(t, phone, "English", chromedp.Click("#en"))
 
+	// Its host is gone, and the phone has to show the code all the same.
+	run(t, phone, "kept for later", chromedp.Evaluate(`navigator.serviceWorker.ready.then(() => true)`, nil, awaitPromise))
+	s.down.Store(true)
+	run(t, phone, "without a host", chromedp.Navigate("about:blank"), chromedp.Navigate(holderPage), chromedp.WaitVisible(".has-code .showing"))
+	w.takes(t, w.shown(t, phone, ""), true)
+	s.down.Store(false)
+
 	var extractable, exported bool
 	run(t, phone, "key", chromedp.Evaluate(`new Promise(done => {
   const r = indexedDB.open('citygate-holder', 1);

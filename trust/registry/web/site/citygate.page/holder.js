@@ -170,4 +170,5 @@ $('copy').addEventListener('click', async () => {
 });
 draw();
 start();
+navigator.serviceWorker?.register('/citygate.page/worker.js').catch(() => null); // without one the page needs a network to open
 
