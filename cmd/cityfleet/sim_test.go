@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	firmwareconfigs "citygate/firmware-configs"
+	"citygate/fleet/store"
+	"citygate/internal/keyfile"
+	"citygate/internal/pki"
+	"citygate/sync/uplink"
+)
+
+// The figures of a simulated fleet:
+//
+//	go test ./cmd/cityfleet -run Simulated -figures sync.jsonl -gateways 5000 -timeout 30m
+//
+// Without -figures a small fleet is tried, quickly.
+var (
+	figuresFile = flag.String("figures", "", "append the figures of the simulated fleet to this file as JSON lines")
+	simGateways = flag.Int("gateways", 500, "simulated gateways, with -figures")
+	simEvents   = flag.Int("events", 4, "events of each gateway before the cut, with -figures; as many follow")
+)
+
+// TestSimulatedFleet runs gateways with real outboxes and uplinks, each with a
+// certificate of its own, against a real mosquitto with the product's own
+// configuration and a whole fleet server, all on this machine. Each records an
+// event every 10 s. Then the broker is killed, so that all are cut and come back
+// at once. No event may be lost.
+func TestSimulatedFleet(t *testing.T) {
+	n, events, every := 12, 3, 100*time.Millisecond
+	if *figuresFile != "" {
+		n, events, every = *simGateways, *simEvents, 10*time.Second
+	}
+	w := newSimWorld(t, n)
+	var appended atomic.Uint64
+	record := func() {
+		var wg sync.WaitGroup
+		for _, g := range w.gateways {
+			wg.Go(func() { appended.Add(g.record(t, events, every)) })
+		}
+		wg.Wait()
+	}
+	w.await("all gateways are connected", func(g *simGateway) bool { return g.uplink.Status().Connected })
+	record()
+	w.await("all events are acknowledged", (*simGateway).settled)
+	var waits []time.Duration
+	for _, g := range w.gateways {
+		waits = append(waits, g.waits()...)
+	}
+	slices.Sort(waits)
+	p99 := waits[len(waits)*99/100]
+	w.broker.Process.Kill()
+	w.broker.Wait()
+	w.startBroker()
+	back := time.Now()
+	w.await("all gateways are back", func(g *simGateway) bool { return g.uplink.Status().Connects > 1 && g.uplink.Status().Connected })
+	spread := time.Since(back)
+	record()
+	w.await("all events are acknowledged after the cut", (*simGateway).settled)
+	t.Logf("%d gateways; acknowledged in p50 %v, p99 %v; all back within %v of the broker", n, waits[len(waits)/2], p99, spread)
+	lost := int64(appended.Load()) + int64(n) - w.stored() // and a start event of each
+	if lost != 0 {
+		t.Errorf("%d events are lost, or stored twice", lost)
+	}
+	w.figures(float64(p99.Microseconds())/1000, float64(lost))
+}
+
+// simWorld is one machine: broker, fleet server and gateways.
+type simWorld struct {
+	t        *testing.T
+	dir      string
+	addr     string
+	broker   *exec.Cmd
+	gateways []*simGateway
+}
+
+func newSimWorld(t *testing.T, n int) *simWorld {
+	w := &simWorld{t: t, addr: freeAddr(t)}
+	authority, err := pki.Open(t.TempDir(), "test", time.Now)
+	w.must(err)
+	brokerCert, brokerKey, err := authority.Issue("broker", "127.0.0.1")
+	w.must(err)
+	ca := filepath.Join(filepath.Dir(brokerCert), pki.RootCert)
+	fleetCert, fleetKey, err := authority.Issue("fleet")
+	w.must(err)
+	var conf string
+	w.dir, conf = install(t, "ssl://"+w.addr, freeAddr(t), fmt.Sprintf("ca = %q\ncert = %q\nkey = %q\n", ca, fleetCert, fleetKey))
+	w.configureBroker(ca, brokerCert, brokerKey)
+	w.startBroker()
+	t.Cleanup(func() { w.broker.Process.Kill(); w.broker.Wait() })
+	ack, err := keyfile.ReadVerifier(filepath.Join(w.dir, "fleet.vkey"))
+	w.must(err)
+	db, err := store.Open(filepath.Join(w.dir, "fleet.db"), store.Options{})
+	w.must(err)
+	defer db.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	for i := range n {
+		g := &simGateway{name: fmt.Sprintf("sim-%05d", i), sent: map[uint64]time.Time{}}
+		cert, key, err := authority.Issue(g.name)
+		w.must(err)
+		g.start(ctx, &wg, w, uplink.Config{Brokers: []string{"tls://" + w.addr}, CA: ca, Cert: cert, CertKey: key, FleetKey: ack}, db)
+		w.gateways = append(w.gateways, g)
+	}
+	wg.Go(func() {
+		if err := run(ctx, []string{"serve", "--config", conf}, &discard{}, &discard{}); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+type discard struct{}
+
+func (*discard) Write(b []byte) (int, error) { return len(b), nil }
+
+func (w *simWorld) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// configureBroker writes the product's configuration of mosquitto with this
+// machine's paths.
+func (w *simWorld) configureBroker(ca, cert, key string) {
+	user := "mosquitto"
+	if os.Getuid() == 0 {
+		user = "root"
+	}
+	port := w.addr[len("127.0.0.1:"):]
+	acl, err := firmwareconfigs.Files.ReadFile(firmwareconfigs.BrokerACL)
+	w.must(err)
+	w.must(os.WriteFile(filepath.Join(w.dir, "acl"), acl, 0o600))
+	text, err := firmwareconfigs.Fill(firmwareconfigs.BrokerConf, map[string]string{
+		"user": user, "listener": port + " 127.0.0.1", "cafile": ca, "certfile": cert, "keyfile": key,
+		"acl_file": filepath.Join(w.dir, "acl"), "persistence_location": w.dir + "/",
+	})
+	w.must(err)
+	w.must(os.WriteFile(filepath.Join(w.dir, "mosquitto.conf"), text, 0o600))
+}
+
+func (w *simWorld) startBroker() {
+	path, err := exec.LookPath("mosquitto")
+	if err != nil {
+		path = "/usr/sbin/mosquitto"
+	}
+	if _, err := os.Stat(path); err != nil {
+		w.t.Skip("no mosquitto here")
+	}
+	w.broker = exec.Command(path, "-c", filepath.Join(w.dir, "mosquitto.conf"))
+	w.must(w.broker.Start())
+}
+
+// await polls until something holds for all gateways.
+func (w *simWorld) await(what string, ok func(*simGateway) bool) {
+	w.t.Helper()
+	deadline := time.After(time.Minute + time.Duration(len(w.gateways))*200*time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; i < len(w.gateways); {
+		if ok(w.gateways[i]) {
+			i++
+			continue
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			w.t.Fatalf("gave up waiting until %s: %d of %d", what, i, len(w.gateways))
+		}
+	}
+}
+
+func (w *simWorld) stored() int64 {
+	db, err := store.Open(filepath.Join(w.dir, "fleet.db"), store.Options{})
+	w.must(err)
+	defer db.Close()
+	n, err := db.Audit(w.t.Context(), "")
+	w.must(err)
+	return int64(n)
+}
+
+func (w *simWorld) figures(p99, lost float64) {
+	if *figuresFile == "" {
+		return
+	}
+	f, err := os.OpenFile(*figuresFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	w.must(err)
+	defer f.Close()
+	for _, line := range []map[string]any{
+		{"figure": "sim_gateways", "value": len(w.gateways), "unit": "gateways"},
+		{"figure": "sim_ack_p99_ms", "value": p99, "unit": "ms"},
+		{"figure": "sim_lost", "value": lost, "unit": "events"},
+	} {
+		line["peer"], line["peer_value"] = "", 0
+		b, err := json.Marshal(line)
+		w.must(err)
+		_, err = fmt.Fprintf(f, "%s\n", b)
+		w.must(err)
+	}
+}
