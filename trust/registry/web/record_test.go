@@ -47,9 +47,10 @@ func (s *stage) testRecord(t *testing.T) {
 	phone := tab(t, s.ctx, "zh-CN")
 	const site = "https://id.sjz.example/"
 	var facts string
+	visit(t, phone, site)
 	for path, want := range map[string]string{"156.1301.01/LAMP.000421": "在用", "156.1301.01/LAMP.REVOKED": "已作废", "156.1301.01/LAMP.SUSPENDED": "暂停使用",
 		"156.1301.01/LAMP.000900": "在用"} {
-		if got := visit(t, phone, site+path); got != "record" {
+		if got := next(t, phone, site+path); got != "record" {
 			t.Errorf("%s: %s", path, got)
 		}
 		run(t, phone, "facts", chromedp.Text("#facts", &facts))
