@@ -69,7 +69,7 @@ func TestGatewayMayAskTheClock(t *testing.T) {
 
 var (
 	program  = regexp.MustCompile(`(?m)^(ExecStart=)\S+`)
-	elsewise = regexp.MustCompile(`(?m)^(Requires=seatd|Requisite=|Documentation=|EnvironmentFile=).*\n`)
+	elsewise = regexp.MustCompile(`(?m)^(Requires=seatd|RequiresMountsFor=/data|Requisite=|Documentation=|EnvironmentFile=).*\n`)
 )
 
 // foreignMachine copies a unit without what this machine does not have, the programs and the units of other packages, so

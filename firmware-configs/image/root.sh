@@ -28,7 +28,7 @@ nice mmdebstrap --architectures="$arch" --variant=minbase $debs \
 	--customize-hook="upload $profile/watchdog.conf /etc/systemd/system.conf.d/watchdog.conf" \
 	--customize-hook="upload $here/image/rauc-tryboot /usr/lib/citygate/rauc-tryboot" \
 	--customize-hook="chmod 755 \$1/usr/lib/citygate/rauc-tryboot" \
-	--customize-hook="copy-in $here/image/citygate-mark-good.service $here/image/citygate-mark-good.timer /etc/systemd/system/" \
+	--customize-hook="copy-in $here/image/citygate-data.service $here/image/citygate-mark-good.service $here/image/citygate-mark-good.timer /etc/systemd/system/" \
 	--customize-hook='ln -s ../citygate-mark-good.timer $1/etc/systemd/system/timers.target.wants/citygate-mark-good.timer' \
 	--customize-hook='echo kiosk >$1/etc/hostname; : >$1/etc/machine-id; rm -f $1/etc/citygate/*.key' \
 	bookworm "$root"
