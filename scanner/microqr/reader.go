@@ -146,7 +146,11 @@ func (r *Reader) fit(p lone.Place, n int) bool {
 		}
 	}
 	r.locator.Refine(&p, 0, 0.25, &by)
-	return r.locator.Agreement(&p, by.Marks) >= minScore && r.read(&p, n)
+	if r.locator.Agreement(&p, by.Marks) < minScore {
+		return false
+	}
+	// Under glare or a thumb the modules at the far corner are sharp nowhere: then it lies where it would without perspective.
+	return r.read(&p, n) || (p.Flatten() && r.locator.Agreement(&p, by.Marks) >= minScore && r.read(&p, n))
 }
 
 // sharpening is the strengths, in 1/256, with which a sampled symbol is decoded.
