@@ -5,3 +5,9 @@ func (r *Registry) SetCommit(f func(p []byte, at int64) error) (before func(p []
 	before, r.records.book.commit = r.records.book.commit, f
 	return before
 }
+
+// Collide makes all request ids and identifiers of an empty registry have one hash.
+func (r *Registry) Collide() {
+	one := func(string) uint64 { return 1 }
+	r.requests.hash, r.newest.hash = one, one
+}

@@ -85,7 +85,9 @@ func (b *batch) take(w row) error {
 // place finds out what a draft becomes: a row, a pending row, nothing new, or a refusal.
 func (r *Registry) place(b *batch, d draft, key ed25519.PrivateKey, keyIndex uint32) error {
 	old, known := b.taken[d.request]
-	if index, ok := r.requests[d.request]; ok {
+	if index, ok, err := r.requests.get(d.request); err != nil {
+		return err
+	} else if ok {
 		w, err := r.records.book.row(index)
 		if err != nil {
 			return err
@@ -129,12 +131,14 @@ func (r *Registry) answers(ctx context.Context, drafts []draft, known uint64, b 
 	issued := make([]Issued, len(drafts))
 	leaves := make(subtrees)
 	for i, d := range drafts {
-		index, ok := r.requests[d.request]
+		index, ok, err := r.requests.get(d.request)
+		if err != nil {
+			return nil, err
+		}
 		if !ok {
 			issued[i] = Issued{Request: d.request, ID: d.id, Pending: true, Again: old[d.request]}
 			continue
 		}
-		var err error
 		if issued[i], err = r.answer(ctx, index, leaves); err != nil {
 			return nil, err
 		}

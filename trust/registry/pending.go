@@ -31,7 +31,9 @@ func (r *Registry) readPending() ([]row, error) {
 		if err := d.Decode(&w); err != nil {
 			return nil, fmt.Errorf("read pending records: %w", err)
 		}
-		if _, logged := r.requests[w.Request]; !logged {
+		if _, logged, err := r.requests.get(w.Request); err != nil {
+			return nil, err
+		} else if !logged {
 			rows = append(rows, w)
 		}
 	}

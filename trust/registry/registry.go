@@ -71,9 +71,9 @@ type Registry struct {
 	logs      []*ledgerLog // in the order of Config.logs
 	records   *ledgerLog
 	status    *ledgerLog
-	directory *ledgerLog           // nil in a city
-	requests  map[string]uint64    // request id -> index
-	newest    map[cityid.ID]uint64 // identifier -> index of its newest record
+	directory *ledgerLog // nil in a city
+	requests  *keyIndex  // by request id
+	newest    *keyIndex  // by identifier
 	statuses  *ledger.StatusSet
 	fold      *ledger.Directory // nil in a city
 }
@@ -142,8 +142,11 @@ func Open(ctx context.Context, dir string, o Options) (*Registry, error) {
 	}
 	r := &Registry{
 		dir: dir, cfg: cfg, opts: o.withDefaults(), turn: make(chan struct{}, 1),
-		requests: make(map[string]uint64), newest: make(map[cityid.ID]uint64), statuses: new(ledger.StatusSet),
+		statuses: new(ledger.StatusSet),
 	}
+	book := func() *book { return r.records.book }
+	r.requests = newKeyIndex(book, func(w row) (string, error) { return w.Request, nil })
+	r.newest = newKeyIndex(book, row.identifier)
 	if r.prefix, err = cityid.ParsePrefix(cfg.Prefix); err != nil {
 		return nil, err
 	}

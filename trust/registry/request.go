@@ -117,24 +117,31 @@ func (r *Registry) visitRecord(w row) error {
 	if len(w.Body) == 0 {
 		return nil
 	}
+	id, err := w.identifier()
+	if err != nil {
+		return err
+	}
+	if err := r.requests.put(w.Request, w.Index); err != nil {
+		return err
+	}
+	return r.newest.put(id, w.Index)
+}
+
+// identifier is what a record's row names.
+func (w row) identifier() (string, error) {
 	claims, err := code.Code{Body: w.Body}.Claims()
 	if err != nil {
-		return err
+		return "", err
 	}
 	id, err := claims.ID()
-	if err != nil {
-		return err
-	}
-	r.requests[w.Request] = w.Index
-	r.newest[id] = w.Index
-	return nil
+	return id.String(), err
 }
 
 // live reports whether the identifier's newest record still stands, and its index.
 func (r *Registry) live(id cityid.ID) (uint64, bool, error) {
-	index, ok := r.newest[id]
-	if !ok || r.statuses.Of(index) == ledger.Revoked {
-		return index, false, nil
+	index, ok, err := r.newest.get(id.String())
+	if err != nil || !ok || r.statuses.Of(index) == ledger.Revoked {
+		return index, false, err
 	}
 	w, err := r.records.book.row(index)
 	if err != nil {
