@@ -130,7 +130,15 @@ func (s *Scanner) scanFinders() {
 
 func (s *Scanner) scanQR() {
 	s.qr.Work = s.work / 3
-	for _, f := range s.qr.Read(&s.look, s.finders.Found) {
+	found := s.qr.Read(&s.look, s.finders.Found)
+	if len(found) == 0 {
+		s.finders.Work = s.work / 12
+		n := len(s.finders.Found)
+		if s.finders.Blurred(&s.look); len(s.finders.Found) > n {
+			found = s.qr.Read(&s.look, s.finders.Found)
+		}
+	}
+	for _, f := range found {
 		s.add(Symbol{Format: QR, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
 	}
 }

@@ -16,6 +16,10 @@ type Finder struct {
 	Clean  float64 // share of eight lines through the centre that cut it in the right ratios
 	Level  int     // index of the level on which it was found
 	T      int     // the threshold between its dark and light, in 1/256 gray levels
+	// Blurred tells that it shows only in a sharpened picture. Then Widths are those of the whole pattern along lines through the centre, from the horizontal one on
+	// clockwise, 0 where it was not cut.
+	Blurred bool
+	Widths  [16]float64
 }
 
 // Finders collects the concentric patterns of a look.
@@ -23,6 +27,9 @@ type Finders struct {
 	Found []Finder
 	// Work is how many pixels may still be sampled; it goes down. Counted, not timed, so that the same frame always gives the same result.
 	Work int
+
+	hits  []Hit // of the sharpened level
+	sharp Level // a sharpened patch
 }
 
 const (

@@ -4,14 +4,15 @@ package luma
 
 // Grid is a sampled grid of modules and the working memory to judge it.
 type Grid struct {
-	W, H   int
-	around int
-	Gray   []int32 // rows of W values in 1/256 gray levels
-	sharp  []int32
-	soft   []int16
-	sum    []int64
-	dark   []int64
-	count  []int32
+	W, H        int
+	around      int
+	Gray        []int32 // rows of W values in 1/256 gray levels
+	sharp       []int32
+	seen, guess []int32 // while blur is undone
+	soft        []int16
+	sum         []int64
+	dark        []int64
+	count       []int32
 }
 
 // Resize sets the number of modules.

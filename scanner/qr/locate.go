@@ -60,7 +60,7 @@ func (r *Reader) try(t *triple) (Found, bool) {
 	if n < 18 || n > maxSide+12 {
 		return Found{}, false
 	}
-	if !r.timing(&g, n) || !r.finders3(&g) {
+	if !g.tl.Blurred && !r.timing(&g, n) || !r.finders3(&g) { // blur closes a timing pattern first
 		return Found{}, false
 	}
 	v0 := (n - 17) / 4

@@ -115,6 +115,9 @@ func (r *Reader) pairs(i int) {
 
 // moduleAlong measures the size of a finder's module on a line from its centre along dir, on both sides of it.
 func (r *Reader) moduleAlong(f *luma.Finder, dir luma.Point) float64 {
+	if f.Blurred {
+		return f.Along(dir) / 7
+	}
 	l := r.look.Levels[f.Level]
 	c := f.Center.Mul(1 / l.Scale)
 	m := f.Module / l.Scale

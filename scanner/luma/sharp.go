@@ -1,0 +1,204 @@
+package luma
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+)
+
+// This file implements the second look for finder patterns that blur has closed: where a module is not much wider than the blur, the light ring does not reach the
+// threshold any more. Twice a pixel less the mean of its neighbours a module away undoes that. It is done on the fly: along rows for the scan, along a column for the
+// first test, and on a patch around what is left.
+
+// reaches are the distances to the neighbours in pixels, about a module; the scan tries each on the finest level.
+var reaches = [...]int{3}
+
+const (
+	maxSharpHits     = 4000
+	minSharpContrast = 10 // gray levels between the runs of a hit
+	sharpStep        = 3  // rows between those that are scanned
+	maxPatch         = 96 // pixels to a side
+	maxPatches       = 160
+)
+
+// Blurred adds the finder patterns that show only when the finest level is sharpened.
+func (c *Finders) Blurred(k *Look) {
+	if len(k.Levels) == 0 {
+		return
+	}
+	l := k.Levels[0]
+	c.sharp.Thresholds = l.Thresholds
+	patches := 0
+	for _, reach := range reaches {
+		c.hits = c.hits[:0]
+		for y := sharpStep / 2; y < l.H && len(c.hits) < maxSharpHits; y += sharpStep {
+			c.sharpRow(l, y, reach)
+		}
+		for i := range c.hits {
+			if h := &c.hits[i]; c.Work > 0 && patches < maxPatches && len(c.Found) < maxFinders && c.sharpUpright(l, h, reach) && !c.known(h) {
+				patches++
+				c.verifyPatch(l, h, reach)
+			}
+		}
+	}
+}
+
+// sharpRow appends the hits of one sharpened row.
+func (c *Finders) sharpRow(l *Level, y, reach int) {
+	row, t := l.Row(y), l.Thresholds.T[y/Block*l.Thresholds.Stride:]
+	var p0, p1, p2, p3, p4, p5 int
+	var last uint64
+	contrast := max(minSharpContrast, l.Thresholds.Floor*3/4)
+	for b := 0; b*Block < len(row); b += 8 {
+		words := binary.LittleEndian.Uint64(t[b:])
+		if words == 0 && last == 0 {
+			continue
+		}
+		m := sharpBits(row, b*Block, words, reach)
+		changes := m ^ (m<<1 | last)
+		last = m >> 63
+		for ; changes != 0; changes &= changes - 1 {
+			k := bits.TrailingZeros64(changes)
+			p0, p1, p2, p3, p4, p5 = p1, p2, p3, p4, p5, b*Block+k
+			w, total := p3-p2, p5-p0
+			if w*64 < total*17 || w*64 > total*40 || p0 == 0 || total < 4*reach || total > 12*reach || !finderRuns(p1-p0, p2-p1, w, p4-p3, p5-p4) {
+				continue
+			}
+			if len(c.hits) < maxSharpHits && sharpDistinct(row, [5]int{p0 + p1, p1 + p2, p2 + p3, p3 + p4, p4 + p5}, reach, contrast) {
+				c.hits = append(c.hits, Hit{float64(p2+p3) / 2, float64(y) + 0.5, float64(total), m>>k&1 == 1, false})
+			}
+		}
+	}
+}
+
+// sharpDistinct is distinct on sharpened pixels.
+func sharpDistinct(row []byte, sums [5]int, reach, contrast int) bool {
+	var v [5]int
+	for i, s := range sums {
+		x := s >> 1
+		if x < reach || x+reach >= len(row) {
+			return false
+		}
+		v[i] = 2*int(row[x]) - (int(row[x-reach])+int(row[x+reach]))/2
+	}
+	return min(v[1], v[3])-max(v[0], v[2], v[4]) >= contrast || min(v[0], v[2], v[4])-max(v[1], v[3]) >= contrast
+}
+
+// sharpBits is darkBits on sharpened pixels: 2p - mean(left, right) < t is p < mean(t, mean(left, right)).
+func sharpBits(row []byte, at int, thresholds uint64, reach int) (m uint64) {
+	if at < reach || at+64+reach > len(row) {
+		return darkBits(row[at:], thresholds)
+	}
+	left, mid, right := row[at-reach:at-reach+64], row[at:at+64], row[at+reach:at+reach+64]
+	for k := 0; k < 64; k += 8 {
+		t := (thresholds >> k & 255) * ones
+		if t == 0 {
+			continue
+		}
+		around := average(binary.LittleEndian.Uint64(left[k:]), binary.LittleEndian.Uint64(right[k:]))
+		m |= gather(^geTop(binary.LittleEndian.Uint64(mid[k:]), average(t, around))) << k
+	}
+	return m
+}
+
+// average returns the means of the bytes of a and b, rounded down.
+func average(a, b uint64) uint64 { return a&b + (a^b)>>1&^tops }
+
+// sharpUpright walks the sharpened pixel column through a hit, as upright does the plain one.
+func (c *Finders) sharpUpright(l *Level, h *Hit, reach int) bool {
+	x, y, t := int(h.X), int(h.Y), l.Thresholds.At(int(h.X), int(h.Y))
+	if t == 0 {
+		return false
+	}
+	limit := int(h.Width * 1.3)
+	var runs [2][3]int
+	for side, step := range [...]int{-1, 1} {
+		light, run, start := h.Light, 0, 0
+		for n := 0; n < limit && run < 3; n++ {
+			yy := y + n*step
+			if yy < reach || yy+reach >= l.H {
+				return false
+			}
+			o := yy*l.Stride + x
+			v := 2*int(l.Pix[o]) - (int(l.Pix[o-reach*l.Stride])+int(l.Pix[o+reach*l.Stride]))/2
+			if (v >= t) != light {
+				runs[side][run] = n - start
+				run, start, light = run+1, n, !light
+			}
+		}
+		c.Work -= limit / 2
+		if run < 3 {
+			return false
+		}
+	}
+	core := runs[0][0] + runs[1][0] - 1
+	total := core + runs[0][1] + runs[0][2] + runs[1][1] + runs[1][2]
+	v := total*2/3 + 10
+	return abs(7*core-3*total) < 2*v && abs(7*runs[0][1]-total) < v && abs(7*runs[0][2]-total) < v && abs(7*runs[1][1]-total) < v && abs(7*runs[1][2]-total) < v
+}
+
+// known reports whether a finder is there already, and counts the hit for it.
+func (c *Finders) known(h *Hit) bool {
+	for i := range c.Found {
+		f := &c.Found[i]
+		if math.Abs(f.Center.X-h.X)+math.Abs(f.Center.Y-h.Y) < sameFinder*f.Module && f.Light == h.Light {
+			f.Hits++
+			return true
+		}
+	}
+	return false
+}
+
+// verifyPatch sharpens the surroundings of a hit and verifies the pattern there. The finder keeps its widths, as its lines cannot be walked again.
+func (c *Finders) verifyPatch(l *Level, h *Hit, reach int) {
+	half := min(int(h.Width*1.2)+2, maxPatch/2)
+	x0, y0 := max(int(h.X)-half, reach), max(int(h.Y)-half, reach)
+	x1, y1 := min(int(h.X)+half, l.W-reach), min(int(h.Y)+half, l.H-reach)
+	if x1-x0 < 16 || y1-y0 < 16 {
+		return
+	}
+	p := &c.sharp
+	p.W, p.H, p.Stride = x1-x0, y1-y0, x1-x0
+	if cap(p.Pix) < maxPatch*maxPatch {
+		p.Pix = make([]byte, maxPatch*maxPatch)
+	}
+	p.Pix = p.Pix[:p.W*p.H]
+	for y := y0; y < y1; y++ {
+		for x := x0; x < x1; x++ {
+			o := y*l.Stride + x
+			around := int(l.Pix[o-reach]) + int(l.Pix[o+reach]) + int(l.Pix[o-reach*l.Stride]) + int(l.Pix[o+reach*l.Stride])
+			p.Pix[(y-y0)*p.Stride+x-x0] = byte(min(max(2*int(l.Pix[o])-around/4, 0), 255))
+		}
+	}
+	c.Work -= len(p.Pix) / 4
+	t := l.Thresholds.At(int(h.X), int(h.Y)) << 8
+	f, ok := p.concentric(Point{h.X - float64(x0), h.Y - float64(y0)}, h.Width, t, h.Light, &c.Work)
+	if !ok {
+		return
+	}
+	f.Hits, f.Blurred = 1, true
+	for i := range f.Widths {
+		sin, cos := math.Sincos(math.Pi * float64(i) / float64(len(f.Widths)))
+		if w, _, ok := p.cut(f.Center, Point{cos, sin}, t, h.Light, h.Width, 0.6*h.Width, &c.Work); ok {
+			f.Widths[i] = w
+		}
+	}
+	f.Center = f.Center.Add(Point{float64(x0), float64(y0)})
+	c.Found = append(c.Found, f)
+}
+
+// Along returns the width of a blurred finder along a direction, from the nearest lines that were cut, or 0.
+func (f *Finder) Along(dir Point) float64 {
+	n := len(f.Widths)
+	a := math.Atan2(dir.Y, dir.X) / math.Pi * float64(n)
+	a -= math.Floor(a/float64(n)) * float64(n)
+	i := int(a) % n
+	w, v, share := f.Widths[i], f.Widths[(i+1)%n], a-math.Floor(a)
+	switch {
+	case w == 0:
+		return v
+	case v == 0:
+		return w
+	}
+	return w*(1-share) + v*share
+}
