@@ -35,7 +35,10 @@ func TestMirrorResolveRestore(t *testing.T) {
 		ID, Log, Kind, Status, Proof string
 		Index                        uint64
 	}
-	out := d.do("resolve", "--json", "--root", root, "--mirror", origin, "--mirror", at, lamp)
+	out := d.do("resolve", "--json", "--root", root, "--mirror", origin, "--mirror", at, "--receipt", d.path("receipt.cose"), lamp)
+	if b, err := os.ReadFile(d.path("receipt.cose")); err != nil || len(b) < 256 || b[0] != 0xd2 {
+		t.Errorf("receipt: %x, %v", b, err)
+	}
 	if err := json.Unmarshal([]byte(out), &r); err != nil || r.ID != lamp || r.Log != "sjz-records" || r.Index != 0 || r.Status != "suspended" || r.Kind != "street-asset" {
 		t.Errorf("resolve: %q, %v", out, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"citygate/internal/durable"
 	"citygate/trust/cityid"
 	"citygate/trust/code"
 	"citygate/trust/ledger"
@@ -20,10 +21,11 @@ import (
 const resolveLimit = 15 * time.Second
 
 type resolveCmd struct {
-	ID     string   `arg:"" help:"The identifier, such as MA.156.1301.01/LAMP.000421."`
-	Root   string   `required:"" type:"path" help:"The root policy to start from: the national root.json, from a place that you trust."`
-	Mirror []string `required:"" sep:"none" placeholder:"URL" help:"Whom to ask; any that serves the logs. Repeat for more."`
-	Dir    string   `type:"path" help:"Folder that keeps directory and status log for the next question. By default nothing is kept."`
+	ID      string   `arg:"" help:"The identifier, such as MA.156.1301.01/LAMP.000421."`
+	Root    string   `required:"" type:"path" help:"The root policy to start from: the national root.json, from a place that you trust."`
+	Mirror  []string `required:"" sep:"none" placeholder:"URL" help:"Whom to ask; any that serves the logs. Repeat for more."`
+	Receipt string   `type:"path" help:"File for a COSE receipt (RFC 9942) of the record."`
+	Dir     string   `type:"path" help:"Folder that keeps directory and status log for the next question. By default nothing is kept."`
 }
 
 // Run prints the record.
@@ -58,6 +60,15 @@ func (c *resolveCmd) Run(o *office) error {
 	r, err := m.Resolve(o.ctx, id, c.Mirror, &http.Client{Timeout: resolveLimit})
 	if err != nil {
 		return hinted{err, "personal records cannot be resolved; try another --mirror"}
+	}
+	if c.Receipt != "" {
+		receipt, err := m.Receipt(o.ctx, r, &http.Client{Timeout: resolveLimit})
+		if err != nil {
+			return err
+		}
+		if err := durable.WriteFile(c.Receipt, receipt, 0o644); err != nil {
+			return err
+		}
 	}
 	return o.resolved(r)
 }

@@ -2,15 +2,19 @@ package mirrored
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
+	"strings"
 
 	"citygate/internal/cose"
 	"citygate/trust/cityid"
 	"citygate/trust/ledger"
 	"github.com/fxamacker/cbor/v2"
+	"github.com/transparency-dev/formats/proof"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -134,6 +138,28 @@ func CheckReceipt(raw, entry []byte, keys []string) (index uint64, err error) {
 		return 0, fmt.Errorf("receipt: %w", err)
 	}
 	return p.Index, nil
+}
+
+// Receipt fetches the receipt of what was resolved from the mirror that answered, and checks it.
+func (c *Copy) Receipt(ctx context.Context, r Resolution, client *http.Client) ([]byte, error) {
+	d, err := c.Directory()
+	if err != nil {
+		return nil, err
+	}
+	policies := d.Policies(r.Log)
+	var p proof.TLogProof
+	if err := p.Unmarshal(r.Proof); err != nil || len(policies) == 0 {
+		return nil, errors.Join(errors.New("receipt: not a resolution of this directory"), err)
+	}
+	raw, err := get(ctx, strings.TrimSuffix(r.Mirror, "/")+resolvePrefix+r.ID.String()+"?form=receipt", client)
+	if err != nil {
+		return nil, fmt.Errorf("receipt: %s %w", r.Mirror, err)
+	}
+	index, err := CheckReceipt(raw, p.ExtraData, policies[0].LogKeys)
+	if err == nil && index != r.Index {
+		err = errors.New("receipt is about another record")
+	}
+	return raw, err
 }
 
 // root computes the root that the proof leads to (RFC 9162, section 2.1.3.2).

@@ -81,23 +81,31 @@ func responsible(d *ledger.Directory, id cityid.ID) *ledger.RegistryRow {
 }
 
 func ask(ctx context.Context, base string, client *http.Client, id cityid.ID, policy ledger.LogPolicy) (Resolution, error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, base+resolvePrefix+id.String(), nil)
+	raw, err := get(ctx, base+resolvePrefix+id.String(), client)
 	if err != nil {
 		return Resolution{}, err
 	}
+	return check(raw, id, policy)
+}
+
+func get(ctx context.Context, url string, client *http.Client) ([]byte, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
 	answer, err := client.Do(q)
 	if err != nil {
-		return Resolution{}, err
+		return nil, err
 	}
 	defer answer.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	if err != nil {
-		return Resolution{}, err
+		return nil, err
 	}
 	if answer.StatusCode != http.StatusOK {
-		return Resolution{}, fmt.Errorf("answered %s", answer.Status)
+		return nil, fmt.Errorf("answered %s", answer.Status)
 	}
-	return check(raw, id, policy)
+	return raw, nil
 }
 
 // check believes an answer only if its entry is the identifier's record and is included under a checkpoint that the policy opens.
