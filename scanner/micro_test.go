@@ -167,3 +167,29 @@ func TestSinglesSmall(t *testing.T) {
 		}
 	}
 }
+
+// TestSinglesEveryVersion reads a frame of each version of rMQR at both levels, three pixels a module.
+func TestSinglesEveryVersion(t *testing.T) {
+	zinttest.Need(t)
+	s := scanner.New(scanner.Options{Formats: singleFormats})
+	widths := [...]int{43, 59, 77, 99, 139, 43, 59, 77, 99, 139, 27, 43, 59, 77, 99, 139, 27, 43, 59, 77, 99, 139, 43, 59, 77, 99, 139, 43, 59, 77, 99, 139}
+	for v, width := range widths {
+		for _, level := range []string{"2", "4"} {
+			m, err := zinttest.Draw("RMQR", width, "421", fmt.Sprintf("--vers=%d", v+1), "--secure="+level)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, h := 3*(m.W+4), 3*(m.H+4)
+			f := scanner.Frame{Pix: make([]byte, w*h), Stride: w, Width: w, Height: h}
+			for i := range f.Pix {
+				f.Pix[i] = 200
+				if x, y := i%w/3-2, i/w/3-2; x >= 0 && y >= 0 && x < m.W && y < m.H && m.Dark(x, y) {
+					f.Pix[i] = 50
+				}
+			}
+			if found := s.Scan(f); len(found) != 1 || found[0].Text != "421" || found[0].Format != scanner.RMQR {
+				t.Errorf("version %d, level %s: %+v", v+1, level, found)
+			}
+		}
+	}
+}
