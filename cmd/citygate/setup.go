@@ -13,6 +13,7 @@ import (
 	"citygate/edge/config"
 	"citygate/edge/kiosk"
 	"citygate/edge/policy"
+	"citygate/edge/relay"
 	"citygate/internal/keyfile"
 	"citygate/scanner"
 	"citygate/scanner/camera"
@@ -40,6 +41,9 @@ func loadSetup(file string) (setup, error) {
 	}
 	if s.policy, err = policy.Load(s.config.Policy); err != nil {
 		return s, err
+	}
+	if err = relay.Check(s.config.Relay); err != nil {
+		return s, fmt.Errorf("%s: key %q: %w", file, "relay", err)
 	}
 	b, err := readSmall(s.config.RootPolicy)
 	if err != nil {

@@ -54,7 +54,7 @@ func Keys() []Key {
 		{"fleet_key", "path", `""`, "the fleet's verifier key (vkey text), whose acknowledgements are believed; required with brokers",
 			func(c *Config) string { return checkFleet(c) }},
 		{"policy", "path", `""`, "policy file: what is accepted per kind, opening hours, anti-passback; empty: the built-in policy", ok},
-		{"relay", "dry-run or URL", `""`, "what opens after an accepted code: a webhook, or a line in the log; empty: nothing",
+		{"relay", "output", `""`, "what opens after an accepted code: gpio:/dev/gpiochip0,line=17 or serial:/dev/ttyUSB0,on=A00101A2 or a webhook's URL; dry-run: before it only logs; empty: nothing",
 			func(c *Config) string { return checkRelay(c.Relay) }},
 		{"language", "zh-CN or en", `"zh-CN"`, "language of the citizen's page at rest",
 			func(c *Config) string { return oneOf(c.Language, "zh-CN", "en") }},
@@ -257,6 +257,13 @@ func checkURLs(list []string, schemes ...string) string {
 
 func checkRelay(s string) string {
 	if s == "" || s == "dry-run" {
+		return ""
+	}
+	s = strings.TrimPrefix(s, "dry-run:")
+	if rest, ok := strings.CutPrefix(s, "gpio:/dev/"); ok && rest != "" {
+		return "" // package relay reads the rest
+	}
+	if rest, ok := strings.CutPrefix(s, "serial:/dev/"); ok && rest != "" {
 		return ""
 	}
 	return checkURLs([]string{s}, "http", "https")

@@ -8,15 +8,18 @@
 //
 //	""                       none
 //	dry-run                  says in the log what it would do
+//	dry-run:OUTPUT           the same; the output is checked, and named in the log
 //	https://host/path        a webhook, see [Webhook]
+//	gpio:/dev/gpiochip0,line=17,pulse=500ms,active=high
+//	                         a GPIO line, see [GPIO]; pulse and active may be left out
+//	serial:/dev/ttyUSB0,on=A00101A2,off=A00100A1,pulse=500ms,baud=9600
+//	                         a relay board, see [Serial]; all but on may be left out
 package relay
 
 import (
 	"context"
-	"crypto/ed25519"
-	"fmt"
+	"io"
 	"log/slog"
-	"net/url"
 	"sync/atomic"
 	"time"
 )
@@ -35,7 +38,7 @@ type Pulse struct {
 	Kind    uint64    `json:"kind,omitempty"`
 }
 
-// Output gives one pulse. It returns when the pulse was given, or why it was not, and soon after its context ends.
+// Output gives one pulse. An output may have Prepare() error, which Run calls first, and Close() error, last. It returns when the pulse was given, or why it was not, and soon after its context ends.
 type Output interface {
 	Pulse(ctx context.Context, p Pulse) error
 }
@@ -82,6 +85,19 @@ func (r *Relay) Busy() uint64 { return r.busy.Load() }
 
 // Run gives pulses until ctx ends, and returns nil.
 func (r *Relay) Run(ctx context.Context) error {
+	if p, ok := r.out.(interface{ Prepare() error }); ok {
+		if err := p.Prepare(); err != nil {
+			r.o.Logger.Warn("relay is not ready", "error", err)
+			r.o.Failed(err)
+		}
+	}
+	if c, ok := r.out.(io.Closer); ok {
+		defer func() {
+			if err := c.Close(); err != nil {
+				r.o.Logger.Warn("relay does not close", "error", err)
+			}
+		}()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -99,33 +115,13 @@ func (r *Relay) Run(ctx context.Context) error {
 }
 
 // DryRun is an output that only says what it would do.
-type DryRun struct{ Logger *slog.Logger }
+type DryRun struct {
+	Logger *slog.Logger
+	Output string // what is not done, "" if nothing was named
+}
 
 // Pulse writes one line to the log.
 func (d DryRun) Pulse(_ context.Context, p Pulse) error {
-	d.Logger.Info("relay would open (dry run)", "seq", p.Seq, "verdict", p.Verdict)
+	d.Logger.Info("relay would open (dry run)", "output", d.Output, "seq", p.Seq, "verdict", p.Verdict)
 	return nil
-}
-
-// Check says what is wrong with an output's name, nil if nothing is.
-func Check(spec string) error {
-	if spec == "" || spec == "dry-run" {
-		return nil
-	}
-	u, err := url.Parse(spec)
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("%q is neither dry-run nor a webhook's address such as https://host/path", spec)
-	}
-	return nil
-}
-
-// Parse returns the output of a name that is not empty. A webhook signs with key.
-func Parse(spec string, key ed25519.PrivateKey, log *slog.Logger) (Output, error) {
-	if err := Check(spec); err != nil {
-		return nil, err
-	}
-	if spec == "dry-run" {
-		return DryRun{log}, nil
-	}
-	return NewWebhook(spec, key), nil
 }

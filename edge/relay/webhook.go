@@ -91,4 +91,7 @@ func (w *Webhook) try(ctx context.Context, body []byte, sig string) error {
 }
 
 // Close ends idle connections.
-func (w *Webhook) Close() { w.client.CloseIdleConnections() }
+func (w *Webhook) Close() error {
+	w.client.CloseIdleConnections()
+	return nil
+}
