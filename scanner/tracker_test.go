@@ -169,7 +169,7 @@ func TestTrackerFuses(t *testing.T) {
 		spoil         func(s *scene.Scene)
 	}{
 		{"glare", 6, 8, func(s *scene.Scene) { s.Glare = []scene.Glare{{At: around(30), Radius: 34, Level: 300}} }},
-		{"strong glare", 2, 4, func(s *scene.Scene) { s.Glare = []scene.Glare{{At: around(30), Radius: 34, Level: 420}} }},
+		{"strong glare", 0, 4, func(s *scene.Scene) { s.Glare = []scene.Glare{{At: around(30), Radius: 34, Level: 420}} }},
 		{"thumb", 4, 7, func(s *scene.Scene) {
 			s.Codes[0].Cover = []scene.Cover{{X: in(rng, 0.45, 0.7), Y: in(rng, 0.45, 0.7), W: 0.5, H: 0.5, Color: scene.Gray(in(rng, 60, 180))}}
 		}},
