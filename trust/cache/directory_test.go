@@ -3,10 +3,12 @@ package cache_test
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"citygate/trust/cache"
 	"citygate/trust/ledger"
 	"citygate/trust/ledger/ledgertest"
 )
@@ -31,6 +33,7 @@ func TestRotationsAreWalked(t *testing.T) {
 	w.sync(t)
 	inst, witnesses := ledgertest.Institutes(), ledgertest.Witnesses()
 	first := w.Root
+	var between ledger.RootPolicy
 	for i := range 2 {
 		keys := []string{fmt.Sprintf("institute-x%d.example", i), fmt.Sprintf("institute-y%d.example", i)}
 		cosigners := []string{fmt.Sprintf("witness-x%d.example", i), fmt.Sprintf("witness-y%d.example", i)}
@@ -42,6 +45,7 @@ func TestRotationsAreWalked(t *testing.T) {
 		}
 		w.Log(ledger.DirectoryEntry{Rotation: &ledger.Rotation{Previous: w.Root, Root: next}}, append(slices.Clone(inst[:2]), keys...)...)
 		w.src.AddRotation(w.Directory.CheckpointOf(w.Directory.Size(), w.Time, witnesses...))
+		between = w.Root
 		w.Root, inst, witnesses = next, keys, cosigners
 		w.Directory.Witnesses = cosigners
 	}
@@ -49,6 +53,15 @@ func TestRotationsAreWalked(t *testing.T) {
 	w.same(t)
 	if got := w.c.View().Directory().Rotations(); len(got) != 2 {
 		t.Errorf("rotations %v", got)
+	}
+	// A new gateway whose image was made between the rotations finds the one that it needs.
+	c, err := cache.Open(filepath.Join(t.TempDir(), "trust.db"), cache.Options{Root: between})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Sync(t.Context(), w.src); err != nil || len(c.View().Directory().Rotations()) != 2 {
+		t.Errorf("configured between the rotations: %v, %v", c.View().Directory().Rotations(), err)
 	}
 	// It starts again, with the old configuration and with the new one.
 	newest := w.Root
