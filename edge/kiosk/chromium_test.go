@@ -37,7 +37,8 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // a browser that is still ending may write there
 	alloc, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-background-networking", true))...)
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("enable-blink-features", "ComputedAccessibilityInfo"))...)
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
