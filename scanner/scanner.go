@@ -133,8 +133,7 @@ func (s *Scanner) scanQR() {
 	found := s.qr.Read(&s.look, s.finders.Found)
 	if len(found) == 0 {
 		s.finders.Work = s.work / 12
-		n := len(s.finders.Found)
-		if s.finders.Blurred(&s.look); len(s.finders.Found) > n {
+		if s.finders.Blurred(&s.look) {
 			found = s.qr.Read(&s.look, s.finders.Found)
 		}
 	}

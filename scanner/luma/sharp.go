@@ -15,20 +15,21 @@ var reaches = [...]int{3}
 
 const (
 	maxSharpHits     = 4000
-	minSharpContrast = 10 // gray levels between the runs of a hit
-	sharpStep        = 3  // rows between those that are scanned
-	maxPatch         = 96 // pixels to a side
+	minSharpContrast = 10   // gray levels between the runs of a hit
+	sharpStep        = 3    // rows between those that are scanned
+	maxPatch         = 96   // pixels to a side
+	textureHits      = 2500 // plain hits of a frame that is full of detail, and so not blurred
 	maxPatches       = 160
 )
 
-// Blurred adds the finder patterns that show only when the finest level is sharpened.
-func (c *Finders) Blurred(k *Look) {
-	if len(k.Levels) == 0 {
-		return
+// Blurred adds the finder patterns that show only when the finest level is sharpened, or show better, and reports whether there are any.
+func (c *Finders) Blurred(k *Look) bool {
+	if len(k.Levels) == 0 || len(k.Levels[0].Hits) > textureHits {
+		return false
 	}
 	l := k.Levels[0]
 	c.sharp.Thresholds = l.Thresholds
-	patches := 0
+	patches, changed := 0, false
 	for _, reach := range reaches {
 		c.hits = c.hits[:0]
 		for y := sharpStep / 2; y < l.H && len(c.hits) < maxSharpHits; y += sharpStep {
@@ -37,10 +38,11 @@ func (c *Finders) Blurred(k *Look) {
 		for i := range c.hits {
 			if h := &c.hits[i]; c.Work > 0 && patches < maxPatches && len(c.Found) < maxFinders && c.sharpUpright(l, h, reach) && !c.known(h) {
 				patches++
-				c.verifyPatch(l, h, reach)
+				changed = c.verifyPatch(l, h, reach) || changed
 			}
 		}
 	}
+	return changed
 }
 
 // sharpRow appends the hits of one sharpened row.
@@ -137,25 +139,38 @@ func (c *Finders) sharpUpright(l *Level, h *Hit, reach int) bool {
 	return abs(7*core-3*total) < 2*v && abs(7*runs[0][1]-total) < v && abs(7*runs[0][2]-total) < v && abs(7*runs[1][1]-total) < v && abs(7*runs[1][2]-total) < v
 }
 
-// known reports whether a finder is there already, and counts the hit for it.
+// known reports whether a clean finder is there already, and counts the hit for it.
 func (c *Finders) known(h *Hit) bool {
+	i := c.near(h)
+	if i < 0 || c.Found[i].Clean < cleanEnough {
+		return false
+	}
+	c.Found[i].Hits++
+	return true
+}
+
+// near returns the index of the finder at a hit, or -1.
+func (c *Finders) near(h *Hit) int {
 	for i := range c.Found {
 		f := &c.Found[i]
 		if math.Abs(f.Center.X-h.X)+math.Abs(f.Center.Y-h.Y) < sameFinder*f.Module && f.Light == h.Light {
-			f.Hits++
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
-// verifyPatch sharpens the surroundings of a hit and verifies the pattern there. The finder keeps its widths, as its lines cannot be walked again.
-func (c *Finders) verifyPatch(l *Level, h *Hit, reach int) {
+// cleanEnough is the cleanness of a finder above which no better one is looked for in the sharpened picture.
+const cleanEnough = 0.9
+
+// verifyPatch sharpens the surroundings of a hit and verifies the pattern there. The finder keeps its widths, as its lines cannot be walked again. It
+// reports whether the pattern is new, or cleaner than the one that was known.
+func (c *Finders) verifyPatch(l *Level, h *Hit, reach int) bool {
 	half := min(int(h.Width*1.2)+2, maxPatch/2)
 	x0, y0 := max(int(h.X)-half, reach), max(int(h.Y)-half, reach)
 	x1, y1 := min(int(h.X)+half, l.W-reach), min(int(h.Y)+half, l.H-reach)
 	if x1-x0 < 16 || y1-y0 < 16 {
-		return
+		return false
 	}
 	p := &c.sharp
 	p.W, p.H, p.Stride = x1-x0, y1-y0, x1-x0
@@ -174,7 +189,7 @@ func (c *Finders) verifyPatch(l *Level, h *Hit, reach int) {
 	t := l.Thresholds.At(int(h.X), int(h.Y)) << 8
 	f, ok := p.concentric(Point{h.X - float64(x0), h.Y - float64(y0)}, h.Width, t, h.Light, &c.Work)
 	if !ok {
-		return
+		return false
 	}
 	f.Hits, f.Blurred = 1, true
 	for i := range f.Widths {
@@ -184,7 +199,15 @@ func (c *Finders) verifyPatch(l *Level, h *Hit, reach int) {
 		}
 	}
 	f.Center = f.Center.Add(Point{float64(x0), float64(y0)})
-	c.Found = append(c.Found, f)
+	switch i := c.near(h); {
+	case i < 0:
+		c.Found = append(c.Found, f)
+	case c.Found[i].Clean < f.Clean:
+		c.Found[i] = f
+	default:
+		return false
+	}
+	return true
 }
 
 // Along returns the width of a blurred finder along a direction, from the nearest lines that were cut, or 0.
