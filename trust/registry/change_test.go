@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"citygate/trust"
+	"citygate/trust/cache"
 	"citygate/trust/mirror"
 	"citygate/trust/registry"
 )
@@ -25,11 +26,48 @@ func TestWitnessesAndLogKeysChange(t *testing.T) {
 	if _, err := city.Publish(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	sleeper := w.gateway("cn", "sjz")
-	awake := w.gateway("cn", "sjz")
+	sleeper, awake := w.gateway("cn", "sjz"), w.gateway("cn", "sjz")
 	src := mirror.HTTP{Base: w.serve("cn", "sjz")}
 
-	hired := w.hire("n1", "n2", "n3")
+	e := w.prepared(w.hire("n1", "n2", "n3"))
+	if _, err := city.Issue(t.Context(), []registry.Request{lamp(2)}); !errors.Is(err, registry.ErrChanged) {
+		t.Errorf("an open registry goes on: %v", err)
+	}
+	stop()
+	w.tell("sjz")
+	w.published(awake, src, 257, lamp(2)) // prepared, not yet entered
+	a, err := national.Allocate(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := national.Publish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.published(awake, src, 258, lamp(3)) // entered, not yet accepted
+	if err := registry.Accept(w.path("sjz"), a); err != nil {
+		t.Fatal(err)
+	}
+	for i := range w.down {
+		w.down[i].Store(true) // the old witnesses are gone; the directory's too, but it rests
+		defer w.down[i].Store(false)
+	}
+	w.published(awake, src, 260, lamp(4), lamp(5))
+	if _, err := sleeper.Sync(t.Context(), src); err != nil || sleeper.View().Log("sjz-records").Size != 260 {
+		t.Errorf("the gateway that slept: %v", err)
+	}
+	i := w.answer(lamp(1).Identifier)
+	if v := trust.Check(i.Text, sleeper.View(), trust.DefaultPolicy(), trust.Moment{Now: time.Now(), Synced: true}); v.Reason != trust.Valid {
+		t.Errorf("the lamp: %s", v.Reason)
+	}
+	if cfg, err := registry.ReadConfig(w.path("sjz")); err != nil || cfg.Next != nil || cfg.LogKeys != 1 || cfg.Quorum != 3 {
+		t.Errorf("configuration %+v, %v", cfg, err)
+	}
+}
+
+// prepared prepares the city's change to three witnesses, all of whom must cosign, and to new log keys.
+func (w *world) prepared(hired []registry.Witness) registry.Enrolment {
+	t := w.t
+	t.Helper()
 	e, err := registry.Prepare(w.path("sjz"), hired, 3, true)
 	if err != nil {
 		t.Fatal(err)
@@ -40,62 +78,27 @@ func TestWitnessesAndLogKeysChange(t *testing.T) {
 	if _, err := registry.Prepare(w.path("sjz"), hired, 2, true); err == nil {
 		t.Error("a second change was prepared")
 	}
-	if _, err := city.Issue(t.Context(), []registry.Request{lamp(2)}); !errors.Is(err, registry.ErrChanged) {
-		t.Errorf("an open registry goes on: %v", err)
-	}
-	stop()
-	w.tell("sjz")
-	publish := func(requests ...registry.Request) {
-		t.Helper()
-		city, stop := w.open("sjz", options())
-		defer stop()
-		if len(requests) > 0 {
-			issue(t, city, requests...)
-		}
-		if _, err := city.Publish(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := awake.Sync(t.Context(), src); err != nil {
-			t.Error(err)
-		}
-		if got := awake.View().Log("sjz-records").Size; got < 256+uint64(len(requests)) {
-			t.Errorf("the gateway holds %d records", got)
-		}
-	}
-	publish(lamp(2)) // prepared, not yet entered
-	a, err := national.Allocate(t.Context(), e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := national.Publish(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	publish(lamp(3)) // entered, not yet accepted
-	if err := registry.Accept(w.path("sjz"), a); err != nil {
-		t.Fatal(err)
-	}
-	for i := range w.down {
-		w.down[i].Store(true) // the old witnesses are gone; the directory's too, but it rests
-	}
-	publish(lamp(4), lamp(5))
-	if _, err := sleeper.Sync(t.Context(), src); err != nil {
-		t.Error(err)
-	}
-	if got := sleeper.View().Log("sjz-records").Size; got != 260 {
-		t.Errorf("the gateway that slept holds %d records", got)
-	}
-	i := w.answer(lamp(1).Identifier)
-	if v := trust.Check(i.Text, sleeper.View(), trust.DefaultPolicy(), trust.Moment{Now: time.Now(), Synced: true}); v.Reason != trust.Valid {
-		t.Errorf("the lamp: %s", v.Reason)
-	}
-	for i := range w.down {
-		w.down[i].Store(false)
-	}
-	if cfg, err := registry.ReadConfig(w.path("sjz")); err != nil || cfg.Next != nil || cfg.LogKeys != 1 || cfg.Quorum != 3 {
-		t.Errorf("configuration %+v, %v", cfg, err)
-	}
 	if _, err := os.Stat(w.path("sjz/keys/sjz-records.1.skey")); err != nil {
 		t.Error(err)
+	}
+	return e
+}
+
+// published opens the city, issues, publishes, and expects a gateway to take what is there.
+func (w *world) published(gateway *cache.Cache, src mirror.Source, size uint64, requests ...registry.Request) {
+	t := w.t
+	t.Helper()
+	city, stop := w.open("sjz", options())
+	defer stop()
+	issue(t, city, requests...)
+	if _, err := city.Publish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gateway.Sync(t.Context(), src); err != nil {
+		t.Error(err)
+	}
+	if got := gateway.View().Log("sjz-records").Size; got != size {
+		t.Errorf("the gateway holds %d records, want %d", got, size)
 	}
 }
 

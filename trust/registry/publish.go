@@ -66,6 +66,14 @@ func (l *ledgerLog) outdate() error {
 	return nil
 }
 
+// renewDisbelieved has a checkpoint made anew at once that readers would not take, because witnesses or log keys have changed since.
+func (l *ledgerLog) renewDisbelieved(ctx context.Context) error {
+	if _, err := l.published(ctx); err == nil {
+		return nil
+	}
+	return l.outdate()
+}
+
 // renewed reports whether the checkpoint was written anew since outdate.
 func (l *ledgerLog) renewed() bool {
 	st, err := os.Stat(l.checkpointFile())

@@ -203,11 +203,8 @@ func (r *Registry) start(ctx, background context.Context) error {
 			if err := l.checkTail(ctx); err != nil {
 				return err
 			}
-			if _, err := l.published(ctx); err != nil {
-				// Witnesses or log keys have changed since: have it made anew at once.
-				if err := l.outdate(); err != nil {
-					return err
-				}
+			if err := l.renewDisbelieved(ctx); err != nil {
+				return err
 			}
 		}
 		return nil
