@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +40,11 @@ func runAsIngest() bool {
 	return true
 }
 
+// A long run is asked for with
+//
+//	go test ./fleet/ingest -run KilledIngest -cycles 1000 -timeout 1h
+var killCycles = flag.Int("cycles", 6, "lives of the process in TestKilledIngest")
+
 // An ingest that is killed in the middle of the stream, again and again, loses
 // nothing and stores nothing twice: what was acknowledged is stored, and what
 // was not is sent again.
@@ -57,7 +63,10 @@ func TestKilledIngest(t *testing.T) {
 			r.acks <- a
 		}
 	})
-	const events, size, kills = 6000, 20, 6
+	const size = 20
+	kills := *killCycles
+	events := (kills + 1) * 43 * size
+	t.Logf("-cycles %d", kills)
 	batches := outbox(t, "k-1", 9, events, size)
 	var acked uint64
 	for life := range kills + 1 {
@@ -72,7 +81,7 @@ func TestKilledIngest(t *testing.T) {
 	}
 	n, err := s.Audit(t.Context(), "")
 	tot, err2 := s.Totals(t.Context())
-	if err != nil || err2 != nil || n != events || tot.Verdicts["valid"] != events {
+	if err != nil || err2 != nil || n != uint64(events) || tot.Verdicts["valid"] != int64(events) {
 		t.Errorf("audit %d, scans %d, want %d: %v %v", n, tot.Verdicts["valid"], events, err, err2)
 	}
 }

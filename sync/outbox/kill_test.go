@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"citygate/sync/outbox"
 	"citygate/sync/wire"
@@ -67,17 +69,27 @@ func child(path string) error {
 	return <-errs
 }
 
+// A long run is asked for with
+//
+//	go test ./sync/outbox -run KilledAtRandom -cycles 1000 -seed 7 -timeout 1h
+var (
+	killCycles = flag.Int("cycles", 12, "lives of the process in TestKilledAtRandom")
+	killSeed   = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the moments at which it is killed")
+)
+
 // TestKilledAtRandom: whatever Append has returned is there after SIGKILL, under its number, and the chain holds
 // through all epochs.
 func TestKilledAtRandom(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "outbox.db")
-	cycles := 12
+	cycles := *killCycles
 	if testing.Short() {
-		cycles = 3
+		cycles = min(cycles, 3)
 	}
+	rnd := rand.New(rand.NewPCG(*killSeed, 0))
+	t.Logf("-cycles %d -seed %d", cycles, *killSeed)
 	promised := map[outbox.Stamp]string{}
 	for i := range cycles {
-		runAndKill(t, path, 1+rand.IntN(300), promised)
+		runAndKill(t, path, 1+rnd.IntN(300), promised)
 		if i%3 == 2 {
 			checkPromised(t, path, promised, i%2 == 0)
 		}
