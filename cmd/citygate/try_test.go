@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"os"
@@ -14,6 +16,8 @@ import (
 
 	"citygate/internal/qrcode"
 )
+
+var screens = flag.String("screens", "", "folder to write pictures of the page /try to")
 
 // webcam writes a film for Chromium's fake camera: one JPEG picture after the other, a code first, then an empty wall.
 func webcam(t *testing.T, text string) string {
@@ -71,6 +75,18 @@ func TestTryScansWithTheBrowsersCamera(t *testing.T) {
 	}
 	if !bytes.Contains([]byte(facts), []byte("LAMP.000421")) {
 		t.Errorf("facts %q", facts)
+	}
+	for _, size := range [][2]int64{{1280, 800}, {1080, 1920}} {
+		var png []byte
+		if *screens == "" {
+			break
+		}
+		if err := chromedp.Run(ctx, chromedp.EmulateViewport(size[0], size[1]), chromedp.WaitVisible("body.idle"), chromedp.CaptureScreenshot(&png)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(*screens, fmt.Sprintf("try-%d.png", size[0])), png, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	p.end(t)
 }

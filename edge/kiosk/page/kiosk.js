@@ -188,6 +188,19 @@ function sound(name) {
   } catch { /* a kiosk without sound still shows its answers */ }
 }
 
+// The answer is spoken too where the kiosk has a voice of its own for the language: what stands there in large letters,
+// never the facts. Voices from elsewhere are not used, for no text leaves the kiosk.
+function speak() {
+  const s = window.speechSynthesis;
+  if (!s || !window.SpeechSynthesisUtterance) return;
+  s.cancel();                                                    // the next code always wins at once
+  const voice = s.getVoices().find(v => v.localService && v.lang.slice(0, 2) === root.lang.slice(0, 2));
+  if (!voice) return;
+  const u = new SpeechSynthesisUtterance($('head').textContent + (root.lang === 'en' ? '. ' : '。') + $('todo').textContent);
+  u.lang = root.lang; u.voice = voice;
+  s.speak(u);
+}
+
 // ---- What the daemon says.
 function onAnswer(e) {
   const a = JSON.parse(e.data), left = a.hold_ms - (a.age_ms || 0);
@@ -197,7 +210,7 @@ function onAnswer(e) {
   shown = '';
   render();
   sill(left, hold);
-  if (a.verdict !== 'foreign') sound(a.class);
+  if (a.verdict !== 'foreign') { sound(a.class); speak(); }
 }
 function onState(e) {
   const next = JSON.parse(e.data), looking = s => s.state === 'aiming' || s.state === 'checking';

@@ -3,6 +3,7 @@
 (() => {
 'use strict';
 const SIDE = 960, PAUSE = 60;
+let answered = false;
 const say = (type, data) => window.kiosk[type]({data: JSON.stringify(data)});
 const video = document.createElement('video');
 video.muted = true; video.playsInline = true;
@@ -46,7 +47,9 @@ async function loop() {
       if (r.ok) {
         const {answer, outline} = await r.json();
         say('onBeat', {});
-        if (outline) say('onState', {state: 'aiming', outline}); else say('onState', {state: 'idle'});
+        answered = Boolean(answer || outline && answered);       // a code that is still held was answered
+        if (outline && !answered) say('onState', {state: 'aiming', outline: outline.map(([x, y]) => [.5 + (x - .5) * w / h * 9 / 16, y])});
+        else say('onState', {state: 'idle'});
         if (answer) say('onAnswer', answer);
       } else if (r.status === 503) say('onState', {state: 'out-of-service', reason: 'storage'});
     }
