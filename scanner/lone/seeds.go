@@ -48,7 +48,9 @@ func (s *Seeds) Collect(look *luma.Look, finders []luma.Finder) {
 		if !s.turns(q, f.Light, i) && fitted < maxFitted {
 			fitted++
 			s.Found = s.Found[:from]
-			s.turns(s.fitted(q, f.Light), f.Light, i)
+			if q = s.fitted(q, f.Light); !s.turns(level(q), f.Light, i) {
+				s.turns(q, f.Light, i) // a large or near pattern shows its perspective
+			}
 		}
 	}
 }
@@ -66,7 +68,7 @@ func (s *Seeds) fitted(q luma.Quad, light bool) luma.Quad {
 	}
 	if p, ok := NewPlace(q, 7, 7, light); ok {
 		s.Refine(&p, 0, 0.3, &Measure{Marks: &s.marks})
-		return level(p.Corners)
+		return p.Corners
 	}
 	return q
 }
