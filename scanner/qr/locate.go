@@ -211,25 +211,22 @@ func (r *Reader) timingLine(a, b, side *luma.Finder, ma, mb, ms, n float64) bool
 	to := b.Center.Sub(u.Mul(4 * mb)).Add(v.Mul(3 * ms * mb / ma))
 	l, scale := r.levelFor(min(ma, mb))
 	steps := int(math.Ceil((n-14)*3)) + 2
-	var lo, hi int = 1 << 20, 0
-	r.Work -= 2 * steps
+	lo, hi := 1<<20, 0
+	r.Work -= steps
+	r.line = r.line[:0]
 	for i := range steps + 1 {
 		p := from.Add(to.Sub(from).Mul(float64(i) / float64(steps))).Mul(1 / scale)
 		v := l.At(p.X, p.Y)
 		lo, hi = min(lo, v), max(hi, v)
+		r.line = append(r.line, v)
 	}
 	if hi-lo < 8<<8 {
 		return false
 	}
 	changes, state := 0, 0
 	margin := (hi - lo) / 16
-	window := 0 // running local middle against shadows
-	for i := range steps + 1 {
-		p := from.Add(to.Sub(from).Mul(float64(i) / float64(steps))).Mul(1 / scale)
-		v := l.At(p.X, p.Y)
-		if i == 0 {
-			window = (lo + hi) / 2
-		}
+	window := (lo + hi) / 2 // running local middle against shadows
+	for _, v := range r.line {
 		window += (v - window) / 12
 		switch {
 		case v > window+margin && state != 1:

@@ -1,6 +1,8 @@
 package qr
 
 import (
+	"slices"
+
 	"citygate/scanner/fuse"
 	"citygate/scanner/luma"
 )
@@ -39,6 +41,7 @@ type Reader struct {
 	triples []triple
 	decoder *Decoder
 	marks   marks
+	line    []int // gray along a timing pattern
 	grid    luma.Grid
 	mesh    mesh
 	found   []Found
@@ -58,13 +61,15 @@ func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
 	for range finders {
 		r.used = append(r.used, false)
 	}
+	blurred := slices.ContainsFunc(finders, func(f luma.Finder) bool { return f.Blurred }) // the others were tried without these
 	r.findTriples()
+	finders = r.finders
 	for i := range r.triples {
 		t := &r.triples[i]
 		if r.Work < 0 {
 			break
 		}
-		if r.used[t.tl] || r.used[t.tr] || r.used[t.bl] {
+		if r.used[t.tl] || r.used[t.tr] || r.used[t.bl] || blurred && !finders[t.tl].Blurred && !finders[t.tr].Blurred && !finders[t.bl].Blurred {
 			continue
 		}
 		before := r.Work
