@@ -31,7 +31,7 @@ func Keys() []Key {
 			func(c *Config) string { return required(c.RootPolicy) }},
 		{"state_dir", "path", `"/var/lib/citygate"`, "folder of the trust database and the outbox; only the daemon writes there",
 			func(c *Config) string { return required(c.StateDir) }},
-		{"camera", "device, URL or path", `"/dev/video0"`, "V4L2 device, rtsp:// or http:// stream, video file, folder or pattern of pictures",
+		{"camera", "device, URL or path", `"/dev/video0"`, "V4L2 device (with controls: ?size=1920x1080&rate=30&format=MJPG&exposure=8ms&focus=30), rtsp:// or http:// stream, video file, folder or pattern of pictures",
 			func(c *Config) string { return required(c.Camera) }},
 		{"camera_loop", "boolean", "false", "begin a video file again at its end; false: the gateway stays idle after it", ok},
 		{"formats", "list of names", `["qr", "datamatrix", "aztec"]`, "the symbologies that are looked for",

@@ -9,7 +9,7 @@
 //
 // # What can be opened
 //
-//	/dev/video0, 0                  a V4L2 device
+//	/dev/video0, 0                  a V4L2 device; with controls, see ParseDevice
 //	http://, https://               Motion JPEG over HTTP, or another stream
 //	rtsp://, rtsps://               a network camera
 //	v4l2src ! … ! appsink           a GStreamer pipeline
@@ -63,6 +63,10 @@ type Options struct {
 
 	Width, Height int     // asked of a device; 0 means its own choice
 	Rate          float64 // frames a second: asked of a device, and the pace of pictures; 0 means its own choice, and 10
+
+	Format   string        // pixel format asked of a device, four letters such as MJPG or YUYV; "" means MJPG
+	Exposure time.Duration // of a device, in steps of 100 µs; 0 means that it exposes by itself
+	Focus    int           // of a device, in its own unit; 0 means that it focuses by itself
 
 	Stall time.Duration // Next gives ErrStalled when a live source was silent for so long; 0 means 2 s, and 10 s before the first frame
 }

@@ -120,15 +120,43 @@ func (c *capture) configure() {
 			c.vc.Set(p, v)
 		}
 	}
-	c.vc.Set(gocv.VideoCaptureFOURCC, c.vc.ToCodec("MJPG"))
+	format := "MJPG"
+	if c.opts.Format != "" {
+		format = c.opts.Format
+	}
+	c.vc.Set(gocv.VideoCaptureFOURCC, c.vc.ToCodec(format))
 	set(gocv.VideoCaptureFrameWidth, float64(c.opts.Width))
 	set(gocv.VideoCaptureFrameHeight, float64(c.opts.Height))
 	set(gocv.VideoCaptureFPS, c.opts.Rate)
+	c.control()
 	c.vc.Set(gocv.VideoCaptureBufferSize, deviceBuffers)
 	// Without conversion luma comes as the device has it: the first byte of
 	// each YUYV pair, or the luma part of a JPEG.
 	c.vc.Set(gocv.VideoCaptureConvertRGB, 0)
 	c.uyvy = c.vc.CodecString() == "UYVY"
+}
+
+// V4L2's words for who exposes: V4L2_EXPOSURE_MANUAL and V4L2_EXPOSURE_APERTURE_PRIORITY. OpenCV hands them through.
+const (
+	exposeByHand = 1
+	exposeItself = 3
+)
+
+// control sets exposure and focus. A device keeps what it was told when another program used it, so its own choice is
+// asked for as well. One that lacks a control ignores it.
+func (c *capture) control() {
+	if c.opts.Exposure > 0 {
+		c.vc.Set(gocv.VideoCaptureAutoExposure, exposeByHand)
+		c.vc.Set(gocv.VideoCaptureExposure, float64(c.opts.Exposure/exposureUnit))
+	} else {
+		c.vc.Set(gocv.VideoCaptureAutoExposure, exposeItself)
+	}
+	if c.opts.Focus > 0 {
+		c.vc.Set(gocv.VideoCaptureAutoFocus, 0)
+		c.vc.Set(gocv.VideoCaptureFocus, float64(c.opts.Focus))
+	} else {
+		c.vc.Set(gocv.VideoCaptureAutoFocus, 1)
+	}
 }
 
 // raw lets Motion JPEG of a film or stream come as it is, so that only its

@@ -31,6 +31,10 @@ func openSource(ctx context.Context, spec string, o Options) (source, error) {
 	case strings.Contains(spec, "://"):
 		return nil, fmt.Errorf("%w: its address begins with %q, not with rtsp, http or https", ErrUnsupported, scheme+"://")
 	}
+	spec, o, err := ParseDevice(spec, o)
+	if err != nil {
+		return nil, err
+	}
 	if n, err := strconv.Atoi(spec); err == nil && n >= 0 {
 		spec = "/dev/video" + spec
 	}
