@@ -11,7 +11,7 @@ ARGS  ?=
 CAMERA ?=
 FUZZTIME ?= 10s
 
-.PHONY: run test check bench bench-scan bench-trust bench-sync cross clean build deps deps-test fuzz
+.PHONY: run test check bench bench-scan bench-trust bench-sync cross deb test-deb clean build deps deps-test fuzz
 
 run: build ## the demo: registries, witnesses, broker, fleet and one gateway; ARGS=--once, CAMERA=/dev/video0
 	@$(BIN)/citydemo --bin $(BIN) --state $(VAR)/demo $(if $(CAMERA),--camera '$(CAMERA)') $(ARGS)
@@ -37,7 +37,7 @@ bench: ## every benchmark once, with its peers beside it
 
 bench-trust: ## the trust figures with their peers, also as JSON lines in var/bench/trust.jsonl
 	@mkdir -p $(VAR)/bench
-	$(GO) test -count 1 -v -run Figures ./trust ./trust/cache -figures $(CURDIR)/$(VAR)/bench/trust.jsonl
+	$(GO) test -count 1 -v -run Figures ./trust ./trust/cache ./trust/registry -figures $(CURDIR)/$(VAR)/bench/trust.jsonl
 
 bench-sync: ## the sync figures with their peers, also as JSON lines in var/bench/sync.jsonl
 	@mkdir -p $(VAR)/bench
@@ -47,10 +47,15 @@ fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$($(GO) list -tags nogocv ./...); do for f in $$($(GO) test -tags nogocv -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		echo "$$p $$f"; $(GO) test -tags nogocv -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 
-cross: ## a static gateway for arm64, file sources only; needs gcc-aarch64-linux-gnu
-	@mkdir -p $(BIN)/arm64
-	CGO_ENABLED=1 GOARCH=arm64 CC=aarch64-linux-gnu-gcc $(GO) build -o $(BIN)/arm64/ \
-		-tags 'nogocv sqlite_omit_load_extension osusergo netgo' -ldflags '-s -w -linkmode external -extldflags -static' ./cmd/citygate
+cross: ## the gateway for boards (arm64 and armhf static, arm64 with OpenCV), tried under qemu-user
+	@firmware-configs/build/cross.sh || [ $$? = 2 ]
+	CITYGATE_CROSS=$(abspath $(VAR)/cross) $(GO) test -tags nogocv -count=1 -run TestCrossBuilds -v ./firmware-configs
+
+deb: deps ## Debian packages into var/deb; ARCHES="amd64 arm64 armhf" (arm64:static without OpenCV)
+	@firmware-configs/build/deb.sh $(ARCHES)
+
+test-deb: ## installs the packages in a Debian root and uses them; OPENCV=1 with OpenCV
+	@OPENCV=$(OPENCV) firmware-configs/build/test-deb.sh
 
 clean: ## everything that was built or run; the demo's state too
 	rm -rf $(VAR)

@@ -13,8 +13,8 @@ import (
 // clockEvery is how often the kernel is asked again whether the clock is synchronised.
 const clockEvery = 5 * time.Second
 
-// timesyncd is where systemd-timesyncd says that it has synchronised the clock since boot. It is asked where the
-// kernel may not be: the unit's system call filter has no clock calls.
+// timesyncd is where systemd-timesyncd says that it has synchronised the clock since boot. It is asked as well, since a
+// sandbox may keep the kernel from being asked.
 const timesyncd = "/run/systemd/timesync/synchronized"
 
 // clock knows whether this machine's time is synchronised. Asking is cheap: the answer is kept for clockEvery.
