@@ -53,7 +53,10 @@ func NewReader() *Reader { return &Reader{decoder: NewDecoder()} }
 // Read returns the QR Code symbols among the finders of a look. The result is valid until the next call.
 func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
 	r.look, r.finders, r.found = look, finders, r.found[:0]
-	r.Missed.Reset()
+	blurred := slices.ContainsFunc(finders, func(f luma.Finder) bool { return f.Blurred })
+	if !blurred { // else this is the second try of one frame, without the triples of the first
+		r.Missed.Reset()
+	}
 	if len(finders) < 3 {
 		return r.found
 	}
@@ -61,7 +64,6 @@ func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
 	for range finders {
 		r.used = append(r.used, false)
 	}
-	blurred := slices.ContainsFunc(finders, func(f luma.Finder) bool { return f.Blurred }) // the others were tried without these
 	r.findTriples()
 	finders = r.finders
 	for i := range r.triples {
