@@ -39,6 +39,7 @@ type cli struct {
 	Desired desiredCommand `cmd:"" help:"Set and list desired states."`
 	Finding findingCommand `cmd:"" help:"List and close findings."`
 	Keygen  keygenCommand  `cmd:"" help:"Make an Ed25519 key for acknowledgements or operations."`
+	Users   brokerUsersCommand `cmd:"" name:"broker-users" help:"Print the users of a NATS cluster from the enrolment list."`
 	Check   checkCommand   `cmd:"" help:"Check every stored chain."`
 	Config  configCommand  `cmd:"" help:"Explain the keys of fleet.toml."`
 	Version versionCommand `cmd:"" help:"Print the version."`

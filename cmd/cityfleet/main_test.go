@@ -52,7 +52,7 @@ func install(t *testing.T, broker, listen, more string) (dir, conf string) {
 	dir = t.TempDir()
 	must(t, "keygen", "--name", "citygate.example/fleet", "--key", filepath.Join(dir, "ack.key"), "--vkey", filepath.Join(dir, "fleet.vkey"))
 	conf = filepath.Join(dir, "fleet.toml")
-	text := fmt.Sprintf("listen = %q\ndatabase = \"fleet.db\"\nbrokers = [%q]\nack_key = \"ack.key\"\n%s", listen, broker, more)
+	text := fmt.Sprintf("listen = %q\ndatabase = \"fleet.db\"\nbrokers = [\"%s\"]\nack_key = \"ack.key\"\n%s", listen, broker, more)
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ type simGateway struct {
 	done uint64
 }
 
-func (g *simGateway) start(ctx context.Context, wg *sync.WaitGroup, w *simWorld, c uplink.Config, db *store.Store) {
+func (g *simGateway) open(ctx context.Context, w *simWorld, c uplink.Config, db *store.Store) {
 	pub, priv, err := ed25519.GenerateKey(nil)
 	w.must(err)
 	w.must(db.AddDevice(ctx, fleet.Device{Name: g.name, Key: pub}))
@@ -39,13 +39,18 @@ func (g *simGateway) start(ctx context.Context, wg *sync.WaitGroup, w *simWorld,
 	c.Key, c.Transport, c.Logger = priv, watched{g}, slog.New(slog.DiscardHandler)
 	g.uplink, err = uplink.New(c, g.box, uplink.Sinks{})
 	w.must(err)
+}
+
+func (g *simGateway) run(ctx context.Context, wg *sync.WaitGroup) {
 	box, stop := context.WithCancel(context.WithoutCancel(ctx))
-	wg.Go(func() { g.box.Run(box) })
+	wg.Go(func() {
+		g.box.Run(box)
+		g.box.Close()
+	})
 	wg.Go(func() {
 		g.uplink.Run(ctx)
 		stop()
 	})
-	w.t.Cleanup(func() { g.box.Close() })
 }
 
 // record appends events, one in each step, at a moment of its own.

@@ -6,15 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	firmwareconfigs "citygate/firmware-configs"
 	"citygate/fleet/store"
 	"citygate/internal/keyfile"
 	"citygate/internal/pki"
@@ -42,7 +41,7 @@ func TestSimulatedFleet(t *testing.T) {
 	if *figuresFile != "" {
 		n, events, every = *simGateways, *simEvents, 10*time.Second
 	}
-	w := newSimWorld(t, n)
+	w := newSimWorld(t, n, newMosquitto(t))
 	var appended atomic.Uint64
 	record := func() {
 		var wg sync.WaitGroup
@@ -60,9 +59,8 @@ func TestSimulatedFleet(t *testing.T) {
 	}
 	slices.Sort(waits)
 	p99 := waits[len(waits)*99/100]
-	w.broker.Process.Kill()
-	w.broker.Wait()
-	w.startBroker()
+	w.brokers[0].kill()
+	w.brokers[0].start()
 	back := time.Now()
 	w.await("all gateways are back", func(g *simGateway) bool { return g.uplink.Status().Connects > 1 && g.uplink.Status().Connected })
 	spread := time.Since(back)
@@ -76,43 +74,42 @@ func TestSimulatedFleet(t *testing.T) {
 	w.figures(float64(p99.Microseconds())/1000, float64(lost))
 }
 
-// simWorld is one machine: broker, fleet server and gateways.
+// simWorld is one machine: brokers, fleet server and gateways.
 type simWorld struct {
 	t        *testing.T
 	dir      string
-	addr     string
-	broker   *exec.Cmd
+	brokers  []*simBroker
 	gateways []*simGateway
 }
 
-func newSimWorld(t *testing.T, n int) *simWorld {
-	w := &simWorld{t: t, addr: freeAddr(t)}
+func newSimWorld(t *testing.T, n int, brokers ...*simBroker) *simWorld {
+	w := &simWorld{t: t, brokers: brokers}
 	authority, err := pki.Open(t.TempDir(), "test", time.Now)
 	w.must(err)
-	brokerCert, brokerKey, err := authority.Issue("broker", "127.0.0.1")
+	var files simFiles
+	files.cert, files.key, err = authority.Issue("broker", "127.0.0.1")
 	w.must(err)
-	ca := filepath.Join(filepath.Dir(brokerCert), pki.RootCert)
+	files.ca = filepath.Join(filepath.Dir(files.cert), pki.RootCert)
 	fleetCert, fleetKey, err := authority.Issue("fleet")
 	w.must(err)
 	var conf string
-	w.dir, conf = install(t, "ssl://"+w.addr, freeAddr(t), fmt.Sprintf("ca = %q\ncert = %q\nkey = %q\n", ca, fleetCert, fleetKey))
-	w.configureBroker(ca, brokerCert, brokerKey)
-	w.startBroker()
-	t.Cleanup(func() { w.broker.Process.Kill(); w.broker.Wait() })
-	ack, err := keyfile.ReadVerifier(filepath.Join(w.dir, "fleet.vkey"))
-	w.must(err)
-	db, err := store.Open(filepath.Join(w.dir, "fleet.db"), store.Options{})
-	w.must(err)
-	defer db.Close()
+	var all []string
+	for _, b := range brokers {
+		all = append(all, "ssl://"+b.addr)
+	}
+	w.dir, conf = install(t, strings.Join(all, `", "`), freeAddr(t), fmt.Sprintf("ca = %q\ncert = %q\nkey = %q\n", files.ca, fleetCert, fleetKey))
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	t.Cleanup(func() { cancel(); wg.Wait() })
-	for i := range n {
-		g := &simGateway{name: fmt.Sprintf("sim-%05d", i), sent: map[uint64]time.Time{}}
-		cert, key, err := authority.Issue(g.name)
-		w.must(err)
-		g.start(ctx, &wg, w, uplink.Config{Brokers: []string{"tls://" + w.addr}, CA: ca, Cert: cert, CertKey: key, FleetKey: ack}, db)
-		w.gateways = append(w.gateways, g)
+	w.enrol(ctx, n, authority, files)
+	files.users = must(t, "broker-users", "--config", conf)
+	for _, b := range brokers {
+		b.configure(files)
+		b.start()
+		t.Cleanup(b.kill)
+	}
+	for _, g := range w.gateways {
+		g.run(ctx, &wg)
 	}
 	wg.Go(func() {
 		if err := run(ctx, []string{"serve", "--config", conf}, &discard{}, &discard{}); err != nil {
@@ -120,6 +117,26 @@ func newSimWorld(t *testing.T, n int) *simWorld {
 		}
 	})
 	return w
+}
+
+// enrol makes gateways with certificates and outboxes.
+func (w *simWorld) enrol(ctx context.Context, n int, authority *pki.Authority, files simFiles) {
+	ack, err := keyfile.ReadVerifier(filepath.Join(w.dir, "fleet.vkey"))
+	w.must(err)
+	db, err := store.Open(filepath.Join(w.dir, "fleet.db"), store.Options{})
+	w.must(err)
+	defer db.Close()
+	var addresses []string
+	for _, b := range w.brokers {
+		addresses = append(addresses, "tls://"+b.addr)
+	}
+	for i := range n {
+		g := &simGateway{name: fmt.Sprintf("sim-%05d", i), sent: map[uint64]time.Time{}}
+		cert, key, err := authority.Issue(g.name)
+		w.must(err)
+		g.open(ctx, w, uplink.Config{Brokers: addresses, CA: files.ca, Cert: cert, CertKey: key, FleetKey: ack}, db)
+		w.gateways = append(w.gateways, g)
+	}
 }
 
 type discard struct{}
@@ -133,41 +150,10 @@ func (w *simWorld) must(err error) {
 	}
 }
 
-// configureBroker writes the product's configuration of mosquitto with this
-// machine's paths.
-func (w *simWorld) configureBroker(ca, cert, key string) {
-	user := "mosquitto"
-	if os.Getuid() == 0 {
-		user = "root"
-	}
-	port := w.addr[len("127.0.0.1:"):]
-	acl, err := firmwareconfigs.Files.ReadFile(firmwareconfigs.BrokerACL)
-	w.must(err)
-	w.must(os.WriteFile(filepath.Join(w.dir, "acl"), acl, 0o600))
-	text, err := firmwareconfigs.Fill(firmwareconfigs.BrokerConf, map[string]string{
-		"user": user, "listener": port + " 127.0.0.1", "cafile": ca, "certfile": cert, "keyfile": key,
-		"acl_file": filepath.Join(w.dir, "acl"), "persistence_location": w.dir + "/",
-	})
-	w.must(err)
-	w.must(os.WriteFile(filepath.Join(w.dir, "mosquitto.conf"), text, 0o600))
-}
-
-func (w *simWorld) startBroker() {
-	path, err := exec.LookPath("mosquitto")
-	if err != nil {
-		path = "/usr/sbin/mosquitto"
-	}
-	if _, err := os.Stat(path); err != nil {
-		w.t.Skip("no mosquitto here")
-	}
-	w.broker = exec.Command(path, "-c", filepath.Join(w.dir, "mosquitto.conf"))
-	w.must(w.broker.Start())
-}
-
 // await polls until something holds for all gateways.
 func (w *simWorld) await(what string, ok func(*simGateway) bool) {
 	w.t.Helper()
-	deadline := time.After(time.Minute + time.Duration(len(w.gateways))*200*time.Millisecond)
+	deadline := time.After(2*time.Minute + time.Duration(len(w.gateways))*200*time.Millisecond)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for i := 0; i < len(w.gateways); {
@@ -178,7 +164,7 @@ func (w *simWorld) await(what string, ok func(*simGateway) bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			w.t.Fatalf("gave up waiting until %s: %d of %d", what, i, len(w.gateways))
+			w.t.Fatalf("gave up waiting until %s: %d of %d; the next: %+v", what, i, len(w.gateways), w.gateways[i].uplink.Status())
 		}
 	}
 }
