@@ -35,6 +35,10 @@ check: deps ## form, vet, staticcheck, import rules, tidy go.mod
 bench: ## every benchmark once, with its peers beside it
 	$(GO) test -tags nogocv -run '^$$' -bench . -benchtime 1x ./...
 
+bench-scan: deps-test ## the scanner's figures on the photographs in CORPUS, also as JSON lines in var/bench/scan.jsonl
+	@mkdir -p $(VAR)/bench
+	$(GO) test -count 1 -v -timeout 30m -run BenchScan ./scanner $(if $(CORPUS),-corpus $(abspath $(CORPUS))) -figures $(CURDIR)/$(VAR)/bench/scan.jsonl
+
 bench-trust: ## the trust figures with their peers, also as JSON lines in var/bench/trust.jsonl
 	@mkdir -p $(VAR)/bench
 	$(GO) test -count 1 -v -run Figures ./trust ./trust/cache ./trust/registry -figures $(CURDIR)/$(VAR)/bench/trust.jsonl
