@@ -15,3 +15,6 @@ func Measure(half *Image, w, h int) (t *Thresholds, mid, contrast []byte) {
 
 // Settle computes the thresholds.
 func (t *Thresholds) Settle(floor int) { t.settle(floor) }
+
+// SharpBits opens the comparison of sharpened pixels to tests.
+var SharpBits = sharpBits

@@ -56,6 +56,22 @@ func TestDarkBitsComparePixelByPixel(t *testing.T) {
 	}
 }
 
+func TestSharpBitsComparePixelByPixel(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	for range 1000 {
+		m, at, reach := noise(rng, 100, 1, 100), 8+rng.IntN(20), 1+rng.IntN(6)
+		thresholds := binary.LittleEndian.Uint64(noise(rng, 8, 1, 8).Pix)
+		bits := luma.SharpBits(m.Row(0), at, thresholds, reach)
+		for i := range 64 {
+			x, limit := at+i, int(byte(thresholds>>(i/8*8)))
+			want := limit > 0 && int(m.Pix[x]) < (limit+(int(m.Pix[x-reach])+int(m.Pix[x+reach]))/2)/2
+			if bits>>i&1 == 1 != want {
+				t.Fatalf("pixel %d of %v against %d", x, m.Pix[x-reach:x+reach+1], limit)
+			}
+		}
+	}
+}
+
 func TestMaxMinOfBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for range 2000 {
