@@ -225,3 +225,23 @@ func TestHoldWhileIngestIsAway(t *testing.T) {
 	b.say(t, wire.TopicIngest(), true, ingest(t, wire.StateOn, 8))
 	f.wait(31)
 }
+
+// TestIngestIsAskedFor: the broker keeps the word that ingest is there, but never delivered it. The gateway asks for it
+// after a while and does not hold for ever.
+func TestIngestIsAskedFor(t *testing.T) {
+	b := newBroker(t, nil)
+	f := newFleet(t)
+	b.answer(t, f)
+	var skew atomic.Int64
+	g := startGateway(t, "", uplink.Config{Brokers: []string{b.addr}, NeedAfter: 5 * time.Millisecond,
+		Now: func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }})
+	g.append(t, 10)
+	waitFor(t, func() bool { return g.Status().Connected })
+	on := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1, Retain: true}, TopicName: wire.TopicIngest(), Payload: ingest(t, wire.StateOn, 7), Created: time.Now().Unix()}
+	b.Topics.RetainMessage(on)
+	waitFor(t, func() bool {
+		skew.Add(int64(5 * time.Second))
+		return g.Status().Ingest
+	})
+	f.wait(11)
+}

@@ -29,7 +29,9 @@ func (s *session) upkeep(ctx context.Context) error {
 			every := s.u.cfg.HealthEvery
 			health.Reset(every*4/5 + rand.N(every*2/5))
 		case <-need.C:
-			err = k.publishNeeds()
+			if err = k.publishNeeds(); err == nil {
+				err = k.askIngest(ctx)
+			}
 		case r := <-s.u.results:
 			err = k.publishResult(r)
 		}
@@ -44,6 +46,35 @@ type keeper struct {
 	s          *session
 	subscribed map[string]bool
 	report     *wire.Report // the one published last on this connection
+
+	// While ingest is away, its state is subscribed again from time to time.
+	asked    time.Time
+	askAfter time.Duration
+}
+
+// The waits between two questions for the state of ingest.
+const (
+	askFirst = 10 * time.Second
+	askMost  = 2 * time.Minute
+)
+
+// askIngest subscribes the state of ingest again while it is away: a broker cluster may lose one retained message, and
+// the gateway would hold for ever though ingest is there. The answer is the message that is retained now.
+func (k *keeper) askIngest(ctx context.Context) error {
+	u := k.s.u
+	u.mu.Lock()
+	there := u.status.Ingest
+	u.mu.Unlock()
+	now := u.cfg.Now()
+	if there || k.asked.IsZero() {
+		k.asked, k.askAfter = now, askFirst
+		return nil
+	}
+	if now.Sub(k.asked) < k.askAfter {
+		return nil
+	}
+	k.asked, k.askAfter = now, min(2*k.askAfter, askMost)
+	return k.s.subscribe(ctx, []string{wire.TopicIngest()})
 }
 
 // keep makes subscriptions and reported state what they should be.
