@@ -29,10 +29,7 @@ type Trial struct {
 }
 
 // seen is the screen of a trial: it keeps what came of the frame.
-type seen struct {
-	answer  *kiosk.Answer
-	outline *[4][2]float64
-}
+type seen struct{ answer *kiosk.Answer }
 
 // Answer keeps the newest answer.
 func (s *seen) Answer(a kiosk.Answer) { s.answer = &a }

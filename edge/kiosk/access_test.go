@@ -118,8 +118,18 @@ func named(t *testing.T, tab context.Context, presses int) string {
 	return strings.Join(all, ", ")
 }
 
-func TestKeyboardOrderAndNames(t *testing.T) {
+// TestPageForEveryone shares one browser.
+func TestPageForEveryone(t *testing.T) {
 	ctx := browser(t)
+	for name, test := range map[string]func(*testing.T, context.Context){
+		"keyboard order and names": keyboardOrderAndNames, "nothing moves and everything fits": nothingMovesAndEverythingFits,
+		"nothing of the last person": nothingOfTheLastPerson, "spoken": spokenByTheKiosksOwnVoice,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, ctx) })
+	}
+}
+
+func keyboardOrderAndNames(t *testing.T, ctx context.Context) {
 	s, tab := open(t, ctx, options("en", "day"), 1080, 1920)
 	if got, want := named(t, tab, 4), "button 中文, button English (pressed), button Larger, button Help"; got != want {
 		t.Errorf("at rest: %s, want %s", got, want)
@@ -143,10 +153,9 @@ func TestKeyboardOrderAndNames(t *testing.T) {
 	}
 }
 
-// TestNothingMovesAndEverythingFits looks at the page with larger text, and with text of twice the size (a browser's
+// nothingMovesAndEverythingFits looks at the page with larger text, and with text of twice the size (a browser's
 // zoom of 200 % on a landscape panel), and counts what is animated for people who asked for less motion.
-func TestNothingMovesAndEverythingFits(t *testing.T) {
-	ctx := browser(t)
+func nothingMovesAndEverythingFits(t *testing.T, ctx context.Context) {
 	for _, lang := range []string{"zh-CN", "en"} {
 		s, tab := open(t, ctx, options(lang, "day"), 1280, 800)
 		for _, f := range []format{{"200 %", 640, 400}, {"portrait, 200 %", 540, 960}} {
@@ -184,8 +193,8 @@ func TestNothingMovesAndEverythingFits(t *testing.T) {
 	}
 }
 
-func TestNothingOfTheLastPersonInTheDocument(t *testing.T) {
-	s, tab := open(t, browser(t), options("zh-CN", "day"), 1280, 800)
+func nothingOfTheLastPerson(t *testing.T, ctx context.Context) {
+	s, tab := open(t, ctx, options("zh-CN", "day"), 1280, 800)
 	a := lamp("valid", kiosk.ClassAccepted)
 	a.ID, a.Personal, a.Ending = "", true, "7Q2F"
 	s.Answer(a)
@@ -219,8 +228,8 @@ const voices = `(() => {
   }});
 })()`
 
-func TestAnswerIsSpokenByTheKiosksOwnVoice(t *testing.T) {
-	s, tab := open(t, browser(t), options("zh-CN", "day"), 640, 400)
+func spokenByTheKiosksOwnVoice(t *testing.T, ctx context.Context) {
+	s, tab := open(t, ctx, options("zh-CN", "day"), 640, 400)
 	if err := chromedp.Run(tab, chromedp.Evaluate(voices, nil)); err != nil {
 		t.Fatal(err)
 	}
