@@ -33,16 +33,16 @@ func main() {
 
 // cli is the command line.
 type cli struct {
-	Serve   serveCommand   `cmd:"" help:"Run the fleet server."`
-	Device  deviceCommand  `cmd:"" help:"Enrol and list gateways."`
-	Command commandCommand `cmd:"" help:"Give commands to gateways and see how far they are."`
-	Desired desiredCommand `cmd:"" help:"Set and list desired states."`
-	Finding findingCommand `cmd:"" help:"List and close findings."`
-	Keygen  keygenCommand  `cmd:"" help:"Make an Ed25519 key for acknowledgements or operations."`
+	Serve   serveCommand       `cmd:"" help:"Run the fleet server."`
+	Device  deviceCommand      `cmd:"" help:"Enrol and list gateways."`
+	Command commandCommand     `cmd:"" help:"Give commands to gateways and see how far they are."`
+	Desired desiredCommand     `cmd:"" help:"Set and list desired states."`
+	Finding findingCommand     `cmd:"" help:"List and close findings."`
+	Keygen  keygenCommand      `cmd:"" help:"Make an Ed25519 key for acknowledgements or operations."`
 	Users   brokerUsersCommand `cmd:"" name:"broker-users" help:"Print the users of a NATS cluster from the enrolment list."`
-	Check   checkCommand   `cmd:"" help:"Check every stored chain."`
-	Config  configCommand  `cmd:"" help:"Explain the keys of fleet.toml."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Check   checkCommand       `cmd:"" help:"Check every stored chain."`
+	Config  configCommand      `cmd:"" help:"Explain the keys of fleet.toml."`
+	Version versionCommand     `cmd:"" help:"Print the version."`
 }
 
 // streams are where a command writes: its answer to out, all else to err.
