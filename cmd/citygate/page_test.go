@@ -13,6 +13,7 @@ import (
 // TestPageOutlivesTheDaemon kills a real gateway under its page: the page says "out of service" within 5 s, and comes
 // back by itself when the gateway does.
 func TestPageOutlivesTheDaemon(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	s := newSite(t, o, o.text["valid"])
 	tab := browser(t, nil)

@@ -58,6 +58,7 @@ func (r *replay) run(t *testing.T, n int) {
 // TestReplayLeaksNothing replays scans through a real gateway and compares what the process holds in the middle and at
 // the end: memory may grow by a tenth, and nothing else at all. The long form is -scans 10000.
 func TestReplayLeaksNothing(t *testing.T) {
+	t.Parallel()
 	r := newReplay(t, 0, 480, 360, 4)
 	r.ready(t)
 	r.answers = r.listen(t)

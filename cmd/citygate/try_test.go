@@ -55,6 +55,7 @@ func webcam(t *testing.T, text string) string {
 
 // TestTryScansWithTheBrowsersCamera shows a code to a laptop's camera that Chromium plays from a film.
 func TestTryScansWithTheBrowsersCamera(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	s := newSite(t, o) // the gateway itself has no camera
 	tab := browser(t, map[string]any{
