@@ -10,8 +10,9 @@ GO    := go
 ARGS  ?=
 CAMERA ?=
 FUZZTIME ?= 10s
+CYCLES ?= 1000
 
-.PHONY: run test check bench bench-scan bench-trust bench-sync cross deb test-deb clean build deps deps-test fuzz
+.PHONY: run test check bench soak cross deb test-deb clean build deps deps-test fuzz
 
 run: build ## the demo: registries, witnesses, broker, fleet and one gateway; ARGS=--once, CAMERA=/dev/video0
 	@$(BIN)/citydemo --bin $(BIN) --state $(VAR)/demo $(if $(CAMERA),--camera '$(CAMERA)') $(ARGS)
@@ -35,17 +36,19 @@ check: deps ## form, vet, staticcheck, import rules, tidy go.mod
 bench: ## every benchmark once, with its peers beside it
 	$(GO) test -tags nogocv -run '^$$' -bench . -benchtime 1x ./...
 
-bench-scan: deps-test ## the scanner's figures on the photographs in CORPUS, also as JSON lines in var/bench/scan.jsonl
+# bench-scan [CORPUS=DIR], bench-trust, bench-sync, bench-gateway: the figures of one part beside their peers, also as
+# JSON lines in var/bench/.
+figures-scan    := -timeout 30m -run BenchScan ./scanner $(if $(CORPUS),-corpus $(abspath $(CORPUS)))
+figures-trust   := -timeout 15m -run Figures ./trust ./trust/cache ./trust/registry
+figures-sync    := -timeout 15m -run 'Figures|Simulated' ./sync/outbox ./sync/uplink ./fleet/ingest ./cmd/cityfleet
+figures-gateway := -timeout 15m -run Figures ./edge/kiosk ./cmd/citygate
+bench-%: deps-test
 	@mkdir -p $(VAR)/bench
-	$(GO) test -count 1 -v -timeout 30m -run BenchScan ./scanner $(if $(CORPUS),-corpus $(abspath $(CORPUS))) -figures $(CURDIR)/$(VAR)/bench/scan.jsonl
+	$(GO) test -tags '$(TAGS)' -count 1 -v -p 1 $(figures-$*) -figures $(CURDIR)/$(VAR)/bench/$*.jsonl
 
-bench-trust: ## the trust figures with their peers, also as JSON lines in var/bench/trust.jsonl
-	@mkdir -p $(VAR)/bench
-	$(GO) test -count 1 -v -run Figures ./trust ./trust/cache ./trust/registry -figures $(CURDIR)/$(VAR)/bench/trust.jsonl
-
-bench-sync: ## the sync figures with their peers, also as JSON lines in var/bench/sync.jsonl
-	@mkdir -p $(VAR)/bench
-	$(GO) test -count 1 -v -timeout 10m -p 1 -run Figures ./sync/outbox ./sync/uplink -figures $(CURDIR)/$(VAR)/bench/sync.jsonl
+soak: deps ## the long forms of the fault tests; CYCLES kills each, and the seed is printed
+	$(GO) test -v -timeout 3h -run KilledAtRandom ./sync/outbox -cycles $(CYCLES)
+	$(GO) test -v -timeout 3h -run KilledIngest ./fleet/ingest -cycles $(CYCLES)
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$($(GO) list -tags nogocv ./...); do for f in $$($(GO) test -tags nogocv -list '^Fuzz' $$p | grep '^Fuzz'); do \

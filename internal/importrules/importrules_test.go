@@ -44,7 +44,8 @@ var soles = []importrules.Sole{
 	{Prefix: "github.com/mattn/go-sqlite3", By: []string{"trust/cache", "sync/outbox", "fleet/store"}},  // a minute of C
 	{Prefix: "github.com/eclipse/paho.mqtt.golang", By: []string{"sync/uplink", "fleet/ingest"}},        // its settings are a promise
 	{Prefix: "github.com/transparency-dev/tessera", By: []string{"trust/registry", "trust/registry/*"}}, // only offices run logs
-	{Prefix: "github.com/mochi-mqtt/", By: []string{"cmd/citydemo"}},                                    // never our own broker
+	{Prefix: "github.com/jackc/pgx", By: []string{"fleet/store", "internal/pgtest"}},
+	{Prefix: "github.com/mochi-mqtt/", By: []string{"cmd/citydemo"}}, // never our own broker
 }
 
 func TestImports(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/big"
 
+	"github.com/emmansun/gmsm/ecdh"
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/sm3"
 )
@@ -28,11 +29,11 @@ func parseSM2(pub []byte) (*ecdsa.PublicKey, error) {
 	if len(pub) != 65 || pub[0] != 4 {
 		return nil, fmt.Errorf("SM2 key of %d octets is no uncompressed point", len(pub))
 	}
-	// crypto/ecdsa parses keys of its own curves only.
-	x, y := new(big.Int).SetBytes(pub[1:33]), new(big.Int).SetBytes(pub[33:])
-	if p := sm2.P256().Params().P; x.Cmp(p) >= 0 || y.Cmp(p) >= 0 || !sm2.P256().IsOnCurve(x, y) {
+	if _, err := ecdh.P256().NewPublicKey(pub); err != nil {
 		return nil, errors.New("SM2 key is no point of the curve")
 	}
+	x, y := new(big.Int).SetBytes(pub[1:33]), new(big.Int).SetBytes(pub[33:])
+	//lint:ignore SA1019 crypto/ecdsa parses keys of its own curves only, and the library's signatures take its type
 	return &ecdsa.PublicKey{Curve: sm2.P256(), X: x, Y: y}, nil
 }
 

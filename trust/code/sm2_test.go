@@ -29,10 +29,11 @@ func sm2Key(t *testing.T) (*sm2.PrivateKey, []byte) {
 }
 
 func point(pub *ecdsa.PublicKey) []byte {
-	b := append([]byte{4}, make([]byte, 64)...)
-	pub.X.FillBytes(b[1:33])
-	pub.Y.FillBytes(b[33:])
-	return b
+	key, err := sm2.PublicKeyToECDH(pub)
+	if err != nil {
+		panic(err) // a key of this test's own making
+	}
+	return key.Bytes()
 }
 
 // TestSM2Standard checks the example of GB/T 32918.5-2017, A.2: the recommended curve, and the same user ID as ours.
