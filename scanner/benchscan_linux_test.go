@@ -1,7 +1,6 @@
 package scanner_test
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -15,18 +14,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"citygate/internal/figures"
 	"citygate/internal/scene"
 	"citygate/scanner"
 )
-
-// figure is one line of var/bench/scan.jsonl.
-type figure struct {
-	Figure    string   `json:"figure"`
-	Value     float64  `json:"value"`
-	Unit      string   `json:"unit"`
-	Peer      string   `json:"peer,omitempty"`
-	PeerValue *float64 `json:"peer_value,omitempty"`
-}
 
 var (
 	corpusFlag  = flag.String("corpus", "", "folder of test photographs, in folders of two levels; empty is ../shared/corpus")
@@ -36,30 +27,14 @@ var (
 // TestBenchScan measures the scanner for `make bench-scan CORPUS=DIR`, which is `go test ./scanner -run BenchScan -corpus DIR -figures FILE`. Times are processor
 // times of the one thread that does the work, the best of three rounds, as the machine may be shared.
 func TestBenchScan(t *testing.T) {
-	out := *figuresFlag
-	if out == "" {
-		t.Skip("-figures is not set: nothing is measured")
-	}
+	file := figures.Open(t, *figuresFlag)
 	if *corpusFlag != "" {
 		t.Setenv("CORPUS", *corpusFlag)
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.OpenFile(out, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	record := func(f figure) {
-		if err := json.NewEncoder(file).Encode(f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	benchEmpty(record)
+	benchEmpty(file)
 	if !testing.Short() {
-		benchKiosk(t, record)
-		benchCorpus(t, record)
+		benchKiosk(t, file)
+		benchCorpus(t, file)
 	}
 }
 
@@ -124,7 +99,7 @@ func mean(v []float64) (m float64) {
 	return m
 }
 
-func benchEmpty(record func(figure)) {
+func benchEmpty(file *figures.File) {
 	frames := emptyFrames()
 	for _, c := range []struct {
 		name    string
@@ -136,17 +111,17 @@ func benchEmpty(record func(figure)) {
 			c.name, len(ms), mean(ms), ms[len(ms)/2], p95, ms[len(ms)-1], allocs)
 		switch c.name {
 		case "qr":
-			record(figure{Figure: "empty_1080p_qr_median_ms", Value: ms[len(ms)/2], Unit: "ms"})
-			record(figure{Figure: "empty_1080p_qr_p95_ms", Value: p95, Unit: "ms"})
-			record(figure{Figure: "empty_1080p_allocs", Value: allocs, Unit: "allocations/frame"})
+			file.Add(figures.Figure{Figure: "empty_1080p_qr_median_ms", Value: ms[len(ms)/2], Unit: "ms"})
+			file.Add(figures.Figure{Figure: "empty_1080p_qr_p95_ms", Value: p95, Unit: "ms"})
+			file.Add(figures.Figure{Figure: "empty_1080p_allocs", Value: allocs, Unit: "allocations/frame"})
 		case "all":
-			record(figure{Figure: "empty_1080p_all_mean_ms", Value: mean(ms), Unit: "ms"})
+			file.Add(figures.Figure{Figure: "empty_1080p_all_mean_ms", Value: mean(ms), Unit: "ms"})
 		}
 	}
 }
 
 // benchKiosk reads a fresh set of kiosk frames.
-func benchKiosk(t *testing.T, record func(figure)) {
+func benchKiosk(t *testing.T, file *figures.File) {
 	var r scene.Renderer
 	s := scanner.New(scanner.Options{Formats: scanner.FormatSet(scanner.QR)})
 	read, peer, total, dir := 0, 0, 0, t.TempDir()
@@ -163,15 +138,15 @@ func benchKiosk(t *testing.T, record func(figure)) {
 		}
 	}
 	fmt.Printf("kiosk frames: read %d of %d, zbar %d\n", read, total, peer)
-	record(withPeer(figure{Figure: "kiosk_read", Value: float64(read), Unit: fmt.Sprintf("of %d", total)}, peer))
+	file.Add(withPeer(figures.Figure{Figure: "kiosk_read", Value: float64(read), Unit: fmt.Sprintf("of %d", total)}, peer))
 }
 
-func withPeer(f figure, read int) figure {
+// withPeer adds what zbar has read to a figure, where it is installed.
+func withPeer(f figures.Figure, read int) figures.Figure {
 	if zbarPath() == "" {
 		return f
 	}
-	v := float64(read)
-	f.Peer, f.PeerValue = "zbar", &v
+	f.Peer, f.PeerValue = "zbar", float64(read)
 	return f
 }
 
@@ -193,7 +168,7 @@ func folderFormat(name string) (f scanner.Format, ok bool) {
 }
 
 // benchCorpus reads every folder of pictures under CORPUS at four rotations.
-func benchCorpus(t *testing.T, record func(figure)) {
+func benchCorpus(t *testing.T, file *figures.File) {
 	sums := map[scanner.Format]*tally{scanner.QR: {}, scanner.DataMatrix: {}, scanner.Aztec: {}}
 	peer, dir := 0, t.TempDir()
 	folders, err := filepath.Glob(filepath.Join(corpusDir(), "*", "*"))
@@ -222,10 +197,10 @@ func benchCorpus(t *testing.T, record func(figure)) {
 			peer += zbarReads(t, dir, all)
 		}
 	}
-	record(withPeer(figure{Figure: "corpus_qr_read", Value: float64(sums[scanner.QR].read), Unit: "pictures"}, peer))
-	record(figure{Figure: "corpus_qr_wrong", Value: float64(sums[scanner.QR].wrong), Unit: "texts"})
-	record(figure{Figure: "corpus_datamatrix_read", Value: float64(sums[scanner.DataMatrix].read), Unit: "pictures"})
-	record(figure{Figure: "corpus_aztec_read", Value: float64(sums[scanner.Aztec].read), Unit: "pictures"})
+	file.Add(withPeer(figures.Figure{Figure: "corpus_qr_read", Value: float64(sums[scanner.QR].read), Unit: "pictures"}, peer))
+	file.Add(figures.Figure{Figure: "corpus_qr_wrong", Value: float64(sums[scanner.QR].wrong), Unit: "texts"})
+	file.Add(figures.Figure{Figure: "corpus_datamatrix_read", Value: float64(sums[scanner.DataMatrix].read), Unit: "pictures"})
+	file.Add(figures.Figure{Figure: "corpus_aztec_read", Value: float64(sums[scanner.Aztec].read), Unit: "pictures"})
 	fmt.Printf("QR read %d, wrong %d (zbar %d); Data Matrix %d; Aztec %d\n", sums[scanner.QR].read, sums[scanner.QR].wrong, peer,
 		sums[scanner.DataMatrix].read, sums[scanner.Aztec].read)
 }

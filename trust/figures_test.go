@@ -8,31 +8,20 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/json"
 	"flag"
-	"fmt"
 	"io"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
 
+	"citygate/internal/figures"
 	"citygate/trust"
 	"citygate/trust/code"
 	"citygate/trust/ledger"
 )
 
 var figuresFile = flag.String("figures", "", "measure the figures of this package and append them to this file as JSON lines")
-
-// figure is one line of the file.
-type figure struct {
-	Figure    string  `json:"figure"`
-	Value     float64 `json:"value"`
-	Unit      string  `json:"unit"`
-	Peer      string  `json:"peer"`
-	PeerValue float64 `json:"peer_value"`
-}
 
 // result is what one call costs.
 type result struct{ microseconds, allocs float64 }
@@ -57,32 +46,14 @@ func fastest(fs ...func()) []result {
 //
 //	go test ./trust -run Figures -figures trust.jsonl
 func TestFigures(t *testing.T) {
-	if *figuresFile == "" {
-		t.Skip("no -figures")
-	}
+	f := figures.Open(t, *figuresFile)
 	r := fastest(verdicts(t, true), verdicts(t, false), ed25519Peer(t), healthPeer(t), statuses(t))
 	signed, sealed, ed, health, status := r[0], r[1], r[2], r[3], r[4]
-	f, err := os.OpenFile(*figuresFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
 	const hcert = "Base45, zlib, CBOR, ES256"
-	for _, line := range []figure{
-		{"verdict_sealed_signed_us", signed.microseconds, "us", "crypto/ed25519.Verify", ed.microseconds},
-		{"verdict_sealed_us", sealed.microseconds, "us", hcert, health.microseconds},
-		{"verdict_sealed_allocs", sealed.allocs, "allocs", hcert, health.allocs},
-		{"status_ns", status.microseconds * 1000, "ns", "", 0},
-	} {
-		t.Logf("%-26s %9.2f %-6s  %s %.2f", line.Figure, line.Value, line.Unit, line.Peer, line.PeerValue)
-		b, err := json.Marshal(line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := fmt.Fprintf(f, "%s\n", b); err != nil {
-			t.Fatal(err)
-		}
-	}
+	f.Add(figures.Figure{Figure: "verdict_sealed_signed_us", Value: signed.microseconds, Unit: "us", Peer: "crypto/ed25519.Verify", PeerValue: ed.microseconds})
+	f.Add(figures.Figure{Figure: "verdict_sealed_us", Value: sealed.microseconds, Unit: "us", Peer: hcert, PeerValue: health.microseconds})
+	f.Add(figures.Figure{Figure: "verdict_sealed_allocs", Value: sealed.allocs, Unit: "allocs", Peer: hcert, PeerValue: health.allocs})
+	f.Add(figures.Figure{Figure: "status_ns", Value: status.microseconds * 1000, Unit: "ns"})
 }
 
 // verdicts checks distinct codes from text, one at each call.

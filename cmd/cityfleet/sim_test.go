@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"citygate/fleet/store"
+	"citygate/internal/figures"
 	"citygate/internal/keyfile"
 	"citygate/internal/pki"
 	"citygate/sync/uplink"
@@ -182,18 +181,8 @@ func (w *simWorld) figures(p99, lost float64) {
 	if *figuresFile == "" {
 		return
 	}
-	f, err := os.OpenFile(*figuresFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	w.must(err)
-	defer f.Close()
-	for _, line := range []map[string]any{
-		{"figure": "sim_gateways", "value": len(w.gateways), "unit": "gateways"},
-		{"figure": "sim_ack_p99_ms", "value": p99, "unit": "ms"},
-		{"figure": "sim_lost", "value": lost, "unit": "events"},
-	} {
-		line["peer"], line["peer_value"] = "", 0
-		b, err := json.Marshal(line)
-		w.must(err)
-		_, err = fmt.Fprintf(f, "%s\n", b)
-		w.must(err)
-	}
+	f := figures.Open(w.t, *figuresFile)
+	f.Add(figures.Figure{Figure: "sim_gateways", Value: float64(len(w.gateways)), Unit: "gateways"})
+	f.Add(figures.Figure{Figure: "sim_ack_p99_ms", Value: p99, Unit: "ms"})
+	f.Add(figures.Figure{Figure: "sim_lost", Value: lost, Unit: "events"})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 
 	"citygate/edge"
 	"citygate/edge/kiosk"
+	"citygate/internal/figures"
 	"citygate/internal/scene"
 	"citygate/scanner"
 	"citygate/scanner/camera"
@@ -28,15 +28,6 @@ import (
 
 var figuresFile = flag.String("figures", "", "measure the figures of the gateway and append them to this file as JSON lines")
 
-// figure is one line of the file.
-type figure struct {
-	Figure    string  `json:"figure"`
-	Value     float64 `json:"value"`
-	Unit      string  `json:"unit"`
-	Peer      string  `json:"peer"`
-	PeerValue float64 `json:"peer_value"`
-}
-
 // TestFigures measures only where it is asked to:
 //
 //	go test ./cmd/citygate -run Figures -figures gateway.jsonl
@@ -44,20 +35,10 @@ type figure struct {
 // Everything but the empty frames is measured on a real `citygate run` of 1080p frames that holds a neighbour city of
 // 11 million identifiers.
 func TestFigures(t *testing.T) {
-	if *figuresFile == "" {
-		t.Skip("no -figures")
-	}
-	f, err := os.OpenFile(*figuresFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for _, measure := range []func(*testing.T) []figure{figureFilm, figureReplay, figureEmpty} {
+	f := figures.Open(t, *figuresFile)
+	for _, measure := range []func(*testing.T) []figures.Figure{figureFilm, figureReplay, figureEmpty} {
 		for _, line := range measure(t) {
-			t.Logf("%-22s %10.2f %-8s %s %.2f", line.Figure, line.Value, line.Unit, line.Peer, line.PeerValue)
-			if err := json.NewEncoder(f).Encode(line); err != nil {
-				t.Fatal(err)
-			}
+			f.Add(line)
 		}
 	}
 }
@@ -112,7 +93,7 @@ const watch = `(() => {
 // figureFilm shows 60 codes in a film of 30 frames/s. A photon arrives when the exposure of the first frame that shows
 // the code begins, one frame's time before that frame is sent; the answer is there when the browser has painted it. Our
 // own part begins when the frame is sent, still compressed, and ends when the answer comes out of the daemon.
-func figureFilm(t *testing.T) []figure {
+func figureFilm(t *testing.T) []figures.Figure {
 	f := newFilm(t)
 	start := f.ready(t)
 	answers := f.listen(t)
@@ -151,15 +132,15 @@ func figureFilm(t *testing.T) []figure {
 	f.end(t)
 	const disks = "fsync p99 of the run"
 	p99 := percentile(fsyncs, 99)
-	return []figure{
-		{"photon_to_answer_p95_ms", percentile(whole, 95), "ms", disks, p99},
-		{"ours_p95_ms", percentile(ours, 95), "ms", disks, p99},
-		{"start_s", start.Seconds(), "s", "", 0},
+	return []figures.Figure{
+		{Figure: "photon_to_answer_p95_ms", Value: percentile(whole, 95), Unit: "ms", Peer: disks, PeerValue: p99},
+		{Figure: "ours_p95_ms", Value: percentile(ours, 95), Unit: "ms", Peer: disks, PeerValue: p99},
+		{Figure: "start_s", Value: start.Seconds(), Unit: "s"},
 	}
 }
 
 // figureReplay replays scans of 1080p frames and reads what the process holds; the peer is what it held before.
-func figureReplay(t *testing.T) []figure {
+func figureReplay(t *testing.T) []figures.Figure {
 	replayed := *scans
 	r := newReplay(t, neighbours, 1920, 1080, 4.6)
 	r.ready(t)
@@ -170,7 +151,8 @@ func figureReplay(t *testing.T) []figure {
 	end := r.footing(t)
 	t.Logf("after %d scans: %v; after %d: %v", replayed/4, before, replayed, end)
 	r.end(t)
-	return []figure{{"rss_mb", end.rss, "MB", fmt.Sprintf("after %d of %d scans", replayed/4, replayed), before.rss}}
+	peer := fmt.Sprintf("after %d of %d scans", replayed/4, replayed)
+	return []figures.Figure{{Figure: "rss_mb", Value: end.rss, Unit: "MB", Peer: peer, PeerValue: before.rss}}
 }
 
 // empties are frames without a code, given as fast as they are asked for, each often enough.
@@ -206,7 +188,7 @@ func (n *nothing) Append(context.Context, wire.Event) (uint64, uint64, error) {
 
 // figureEmpty looks at frames without a code through the whole pipeline. Its time is the processor's, of all threads
 // together, because the machine may be shared.
-func figureEmpty(t *testing.T) []figure {
+func figureEmpty(t *testing.T) []figures.Figure {
 	e := &empties{left: 600}
 	for i, kind := range []scene.Backdrop{scene.Street, scene.Wall, scene.Street, scene.Page, scene.Street, scene.Wall} {
 		g := scene.Luma(scene.Scene{Width: 1920, Height: 1080, Seed: uint64(20 + i), Backdrop: kind, Gamma: 2.2, Noise: 4, Shot: 0.05, Defocus: 0.8}).Luma
@@ -230,7 +212,7 @@ func figureEmpty(t *testing.T) []figure {
 	if err := g.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return []figure{{"empty_1080p_fps", float64(total) / (processor(t) - begin).Seconds(), "frames/s", "", 0}}
+	return []figures.Figure{{Figure: "empty_1080p_fps", Value: float64(total) / (processor(t) - begin).Seconds(), Unit: "frames/s"}}
 }
 
 // lastly ends the gateway with the last frame.

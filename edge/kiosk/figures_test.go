@@ -1,11 +1,9 @@
 package kiosk_test
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"citygate/edge/kiosk"
+	"citygate/internal/figures"
 )
 
 var figuresFile = flag.String("figures", "", "measure the figures of the page and append them to this file as JSON lines")
@@ -50,31 +49,10 @@ func TestPageIsSmall(t *testing.T) {
 //
 //	go test ./edge/kiosk -run Figures -figures gateway.jsonl
 func TestFigures(t *testing.T) {
-	if *figuresFile == "" {
-		t.Skip("no -figures")
-	}
-	f, err := os.OpenFile(*figuresFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	type figure struct {
-		Figure    string  `json:"figure"`
-		Value     float64 `json:"value"`
-		Unit      string  `json:"unit"`
-		Peer      string  `json:"peer"`
-		PeerValue float64 `json:"peer_value"`
-	}
+	f := figures.Open(t, *figuresFile)
 	p95, median := figureAnswer(t)
-	for _, line := range []figure{
-		{"page_bytes", float64(pageBytes(t)), "bytes", "", 0},
-		{"page_answer_ms", p95, "ms", "median", median},
-	} {
-		t.Logf("%-18s %10.2f %-6s %s %.2f", line.Figure, line.Value, line.Unit, line.Peer, line.PeerValue)
-		if err := json.NewEncoder(f).Encode(line); err != nil {
-			t.Fatal(err)
-		}
-	}
+	f.Add(figures.Figure{Figure: "page_bytes", Value: float64(pageBytes(t)), Unit: "bytes"})
+	f.Add(figures.Figure{Figure: "page_answer_ms", Value: p95, Unit: "ms", Peer: "median", PeerValue: median})
 }
 
 // figureAnswer takes the time from the call of Answer to the painted page, in milliseconds, of 100 answers, at the 95th

@@ -2,9 +2,7 @@ package outbox_test
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,19 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"citygate/internal/figures"
 	"citygate/sync/outbox"
 )
 
 var figuresFile = flag.String("figures", "", "measure the figures of this package and append them to this file as JSON lines")
-
-// figure is one line of the file.
-type figure struct {
-	Figure    string  `json:"figure"`
-	Value     float64 `json:"value"`
-	Unit      string  `json:"unit"`
-	Peer      string  `json:"peer"`
-	PeerValue float64 `json:"peer_value"`
-}
 
 // TestFigures measures only where it is asked to:
 //
@@ -34,31 +24,13 @@ type figure struct {
 //
 // Peers are measured in turn with what they are compared with, because a shared disk changes from second to second.
 func TestFigures(t *testing.T) {
-	if *figuresFile == "" {
-		t.Skip("no -figures")
-	}
+	f := figures.Open(t, *figuresFile)
 	accept, acceptPeer := figureAccept(t)
 	p99, p99Peer := figureAppend(t)
 	rss := figureQueued(t)
-	f, err := os.OpenFile(*figuresFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for _, line := range []figure{
-		{"accept_per_s", accept, "events/s", "fsync rate x 64", acceptPeer},
-		{"append_p99_ms", p99, "ms", "p99 of fsync", p99Peer},
-		{"rss_1m_queued_mb", rss, "MB", "", 0},
-	} {
-		t.Logf("%-18s %10.2f %-8s  %s %.2f", line.Figure, line.Value, line.Unit, line.Peer, line.PeerValue)
-		b, err := json.Marshal(line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := fmt.Fprintf(f, "%s\n", b); err != nil {
-			t.Fatal(err)
-		}
-	}
+	f.Add(figures.Figure{Figure: "accept_per_s", Value: accept, Unit: "events/s", Peer: "fsync rate x 64", PeerValue: acceptPeer})
+	f.Add(figures.Figure{Figure: "append_p99_ms", Value: p99, Unit: "ms", Peer: "p99 of fsync", PeerValue: p99Peer})
+	f.Add(figures.Figure{Figure: "rss_1m_queued_mb", Value: rss, Unit: "MB"})
 }
 
 const (

@@ -3,10 +3,7 @@ package uplink_test
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"flag"
-	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -16,20 +13,12 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 	_ "github.com/mattn/go-sqlite3"
 
+	"citygate/internal/figures"
 	"citygate/sync/uplink"
 	"citygate/sync/wire"
 )
 
 var figuresFile = flag.String("figures", "", "measure the figures of this package and append them to this file as JSON lines")
-
-// figure is one line of the file.
-type figure struct {
-	Figure    string  `json:"figure"`
-	Value     float64 `json:"value"`
-	Unit      string  `json:"unit"`
-	Peer      string  `json:"peer"`
-	PeerValue float64 `json:"peer_value"`
-}
 
 // backlog is how many events, and how many messages of the peer, are drained.
 const backlog = 100_000
@@ -38,29 +27,11 @@ const backlog = 100_000
 //
 //	go test ./sync/uplink -run Figures -figures sync.jsonl
 func TestFigures(t *testing.T) {
-	if *figuresFile == "" {
-		t.Skip("no -figures")
-	}
+	f := figures.Open(t, *figuresFile)
 	rate, cpu := figureDrain(t)
 	bridge := figureBridge(t)
-	f, err := os.OpenFile(*figuresFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for _, line := range []figure{
-		{"drain_per_s", rate, "events/s", "mosquitto bridge, messages/s", bridge},
-		{"cpu_100k_s", cpu, "s", "", 0},
-	} {
-		t.Logf("%-12s %10.2f %-8s  %s %.2f", line.Figure, line.Value, line.Unit, line.Peer, line.PeerValue)
-		b, err := json.Marshal(line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := fmt.Fprintf(f, "%s\n", b); err != nil {
-			t.Fatal(err)
-		}
-	}
+	f.Add(figures.Figure{Figure: "drain_per_s", Value: rate, Unit: "events/s", Peer: "mosquitto bridge, messages/s", PeerValue: bridge})
+	f.Add(figures.Figure{Figure: "cpu_100k_s", Value: cpu, Unit: "s"})
 }
 
 // figureDrain drains a backlog through the real broker into SQLite with full durability. The CPU time is that of this

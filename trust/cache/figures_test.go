@@ -17,6 +17,7 @@ import (
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 
+	"citygate/internal/figures"
 	"citygate/trust/cache"
 	"citygate/trust/ledger"
 	"citygate/trust/ledger/ledgertest"
@@ -25,48 +26,21 @@ import (
 
 var figuresFile = flag.String("figures", "", "measure the figures of this package and append them to this file as JSON lines")
 
-// figure is one line of the file.
-type figure struct {
-	Figure    string  `json:"figure"`
-	Value     float64 `json:"value"`
-	Unit      string  `json:"unit"`
-	Peer      string  `json:"peer"`
-	PeerValue float64 `json:"peer_value"`
-}
-
 // TestFigures measures only where it is asked to:
 //
 //	go test ./trust/cache -run Figures -figures trust.jsonl
 func TestFigures(t *testing.T) {
-	if *figuresFile == "" {
-		t.Skip("no -figures")
-	}
-	f, err := os.OpenFile(*figuresFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := figures.Open(t, *figuresFile)
 	rebuild, peer := rebuildTimes()
 	city, nation := firstSyncOf(t, 11_000_000, 110_000), firstSyncOf(t, 1_400_000_000, 1000)
 	apply, flush := applyTimes(t)
 	const download = "reading the same files"
-	for _, line := range []figure{
-		{"strip_rebuild_2e24_ms", ms(rebuild), "ms", "transparency-dev/merkle compact range", ms(peer)},
-		{"first_sync_11m_s", city.Seconds, "s", download, city.Read},
-		{"first_sync_11m_mb", city.MB, "MB", "", 0},
-		{"national_1_4b_s", nation.Seconds, "s", download, nation.Read},
-		{"national_1_4b_mb", nation.MB, "MB", "", 0},
-		{"apply_256_ms", ms(apply), "ms", "write and fsync of 16 KB", ms(flush)},
-	} {
-		t.Logf("%-22s %9.2f %-3s %s %.2f", line.Figure, line.Value, line.Unit, line.Peer, line.PeerValue)
-		b, err := json.Marshal(line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := fmt.Fprintf(f, "%s\n", b); err != nil {
-			t.Fatal(err)
-		}
-	}
+	f.Add(figures.Figure{Figure: "strip_rebuild_2e24_ms", Value: ms(rebuild), Unit: "ms", Peer: "transparency-dev/merkle compact range", PeerValue: ms(peer)})
+	f.Add(figures.Figure{Figure: "first_sync_11m_s", Value: city.Seconds, Unit: "s", Peer: download, PeerValue: city.Read})
+	f.Add(figures.Figure{Figure: "first_sync_11m_mb", Value: city.MB, Unit: "MB"})
+	f.Add(figures.Figure{Figure: "national_1_4b_s", Value: nation.Seconds, Unit: "s", Peer: download, PeerValue: nation.Read})
+	f.Add(figures.Figure{Figure: "national_1_4b_mb", Value: nation.MB, Unit: "MB"})
+	f.Add(figures.Figure{Figure: "apply_256_ms", Value: ms(apply), Unit: "ms", Peer: "write and fsync of 16 KB", PeerValue: ms(flush)})
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -2,13 +2,12 @@ package registry_test
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
+	"citygate/internal/figures"
 	"citygate/trust/registry"
 	"github.com/transparency-dev/tessera"
 	"github.com/transparency-dev/tessera/storage/posix"
@@ -27,26 +26,9 @@ const (
 //
 //	go test ./trust/registry -run Figures -figures trust.jsonl
 func TestFigures(t *testing.T) {
-	if *figuresFile == "" {
-		t.Skip("no -figures")
-	}
-	f, err := os.OpenFile(*figuresFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := figures.Open(t, *figuresFile)
 	ours, peer := issueRate(t), tesseraRate(t)
-	t.Logf("%-22s %9.0f /s  Tessera alone %.0f", "issue_seal_per_s", ours, peer)
-	err = json.NewEncoder(f).Encode(struct {
-		Figure    string  `json:"figure"`
-		Value     float64 `json:"value"`
-		Unit      string  `json:"unit"`
-		Peer      string  `json:"peer"`
-		PeerValue float64 `json:"peer_value"`
-	}{"issue_seal_per_s", ours, "records/s", "Tessera POSIX alone, same entry size, no witness", peer})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.Add(figures.Figure{Figure: "issue_seal_per_s", Value: ours, Unit: "records/s", Peer: "Tessera POSIX alone, same entry size, no witness", PeerValue: peer})
 }
 
 // issueRate is how many records per second a city issues, signs, seals and publishes with three witnesses, a quorum of whom cosign.
