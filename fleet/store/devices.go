@@ -17,15 +17,17 @@ func (s *Store) AddDevice(ctx context.Context, d fleet.Device) error {
 		return err
 	}
 	return s.inTx(ctx, []string{d.Name}, func(tx *sql.Tx) error {
+		// The row first, so that of two servers that enrol one name at once the second finds the first one's key.
+		_, err := tx.ExecContext(ctx, `INSERT INTO devices (name, event_key, title, place, added_us)
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`, d.Name, d.Key, d.Title, d.Place, micros(s.now()))
 		var key []byte
-		err := tx.QueryRowContext(ctx, `SELECT event_key FROM devices WHERE name = $1`, d.Name).Scan(&key)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			_, err = tx.ExecContext(ctx, `INSERT INTO devices (name, event_key, title, place, added_us)
-				VALUES ($1, $2, $3, $4, $5)`, d.Name, d.Key, d.Title, d.Place, micros(s.now()))
-		case err == nil && !bytes.Equal(key, d.Key):
+		if err == nil {
+			err = tx.QueryRowContext(ctx, `SELECT event_key FROM devices WHERE name = $1`, d.Name).Scan(&key)
+		}
+		if err == nil && !bytes.Equal(key, d.Key) {
 			return fmt.Errorf("device %s: %w", d.Name, fleet.ErrDeviceExists)
-		case err == nil:
+		}
+		if err == nil {
 			_, err = tx.ExecContext(ctx, `UPDATE devices SET title = $1, place = $2 WHERE name = $3`, d.Title, d.Place, d.Name)
 		}
 		if err != nil {
