@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"citygate/internal/browsertest"
 	"citygate/internal/qrcode"
 )
 
@@ -78,16 +79,13 @@ func TestTryScansWithTheBrowsersCamera(t *testing.T) {
 		t.Errorf("facts %q", facts)
 	}
 	for _, size := range [][2]int64{{1280, 800}, {1080, 1920}} {
-		var png []byte
 		if *screens == "" {
 			break
 		}
-		if err := chromedp.Run(ctx, chromedp.EmulateViewport(size[0], size[1]), chromedp.WaitVisible("body.idle"), chromedp.CaptureScreenshot(&png)); err != nil {
+		if err := chromedp.Run(ctx, chromedp.EmulateViewport(size[0], size[1]), chromedp.WaitVisible("body.idle")); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(*screens, fmt.Sprintf("try-%d.png", size[0])), png, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		browsertest.SaveWindow(t, tab, *screens, fmt.Sprintf("try-%d", size[0]))
 	}
 	p.end(t)
 }

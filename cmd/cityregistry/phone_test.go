@@ -6,13 +6,14 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"citygate/internal/browsertest"
 )
 
 // plainFiles serves a folder as a host does that knows nothing but files, and shows 404.html for what is not there.
@@ -37,29 +38,11 @@ func plainFiles(dir string) http.Handler {
 // phone starts a headless Chromium that finds the city's host at the addresses of the tests' servers, or skips the test.
 func phone(t *testing.T, origins ...string) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed: the citizen's page is not run")
-	}
-	profile, err := os.MkdirTemp("", "citygate-phone-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // a browser that is still ending may write there
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
-		chromedp.Flag("host-resolver-rules", "MAP id.sjz.example 127.0.0.1"), // with the port of the URL
-		chromedp.Flag("unsafely-treat-insecure-origin-as-secure", strings.Join(origins, ",")))
-	for _, f := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"} {
-		flags = append(flags, chromedp.Flag(f, true))
-	}
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), flags...)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(cancel)
-	if err := chromedp.Run(ctx); err != nil {
-		t.Skipf("chromium does not start here: %v", err)
-	}
-	return ctx
+	browser := browsertest.Start(t, map[string]any{
+		"host-resolver-rules":                      "MAP id.sjz.example 127.0.0.1", // with the port of the URL
+		"unsafely-treat-insecure-origin-as-secure": strings.Join(origins, ","),
+	})
+	return browsertest.Tab(t, browser, 390, 844)
 }
 
 // A citizen scans a lamp whose code the office issued: on the registry's own server, and on a host of plain files.

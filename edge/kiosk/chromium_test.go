@@ -5,20 +5,17 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"citygate/edge/kiosk"
+	"citygate/internal/browsertest"
 )
 
 var screens = flag.String("screens", "", "folder to write a picture of every state to")
@@ -26,26 +23,7 @@ var screens = flag.String("screens", "", "folder to write a picture of every sta
 // browser starts one headless Chromium for a test, or skips it.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed: the page's states are not looked at")
-	}
-	profile, err := os.MkdirTemp("", "citygate-kiosk-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // a browser that is still ending may write there
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("enable-blink-features", "ComputedAccessibilityInfo"))...)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(cancel)
-	if err := chromedp.Run(ctx); err != nil {
-		t.Skipf("chromium does not start here: %v", err)
-	}
-	return ctx
+	return browsertest.Start(t, map[string]any{"enable-blink-features": "ComputedAccessibilityInfo"})
 }
 
 // open shows the page in a tab of the given size and fails the test on any error that the browser reports.
@@ -59,29 +37,19 @@ func open(t *testing.T, ctx context.Context, o kiosk.Options, w, h int64) (*kios
 	if err != nil {
 		t.Fatal(err)
 	}
-	serving, stop := context.WithCancel(t.Context())
+	serving, stop := context.WithCancel(context.Background()) // until the tab is closed: the page would report the loss
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(serving, l) }()
-	tab, cancel := chromedp.NewContext(ctx)
 	t.Cleanup(func() {
-		cancel()
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
-	chromedp.ListenTarget(tab, func(ev any) {
-		switch ev := ev.(type) {
-		case *runtime.EventExceptionThrown:
-			t.Errorf("the page's script failed: %s", ev.ExceptionDetails.Error())
-		case *log.EventEntryAdded:
-			if ev.Entry.Level == log.LevelError {
-				t.Errorf("the browser says: %s (%s)", ev.Entry.Text, ev.Entry.URL)
-			}
-		}
-	})
+	tab := browsertest.Tab(t, ctx, w, h)
+	browsertest.FailOnErrors(t, tab)
 	idle(s)
-	err = chromedp.Run(tab, log.Enable(), chromedp.EmulateViewport(w, h),
+	err = chromedp.Run(tab,
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}),
 		chromedp.Navigate("http://"+l.Addr().String()+"/"), chromedp.WaitVisible("body.idle"))
 	if err != nil {
@@ -159,7 +127,7 @@ func TestEveryStateInChromium(t *testing.T) {
 					if bad != "" {
 						t.Errorf("%s %s %s: does not fit: %s", f.name, lang, sc.name, bad)
 					}
-					picture(t, tab, fmt.Sprintf("%s-%s-%s-%s.png", f.name, lang, theme, sc.name))
+					browsertest.SaveWindow(t, tab, *screens, fmt.Sprintf("%s-%s-%s-%s", f.name, lang, theme, sc.name))
 				}
 			}
 			if err := chromedp.Cancel(tab); err != nil {
@@ -242,20 +210,6 @@ func TestPageLivesByItself(t *testing.T) {
 	idle(s)
 	run("idle", chromedp.Poll(`document.getElementById('head').textContent === '请出示二维码' || document.body.classList.contains('closed')`, nil))
 	if err := chromedp.Cancel(tab); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func picture(t *testing.T, tab context.Context, name string) {
-	t.Helper()
-	if *screens == "" {
-		return
-	}
-	var png []byte
-	if err := chromedp.Run(tab, chromedp.CaptureScreenshot(&png)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(*screens, strings.ReplaceAll(name, "/", "-")), png, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

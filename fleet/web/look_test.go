@@ -5,9 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,25 +13,16 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"citygate/fleet/web"
+	"citygate/internal/browsertest"
 )
 
 var shots = flag.String("shots", "", "folder for screenshots of each page")
 
-// browser starts headless Chromium, or skips the test with the reason.
+// browser opens a tab for two minutes in a headless Chromium of its own, or skips the test.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("no chromium here: ", err)
-	}
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), flags...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	tab := browsertest.Tab(t, browsertest.Start(t, nil), 1440, 900)
+	ctx, cancel := context.WithTimeout(tab, 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -86,14 +74,9 @@ func checkLook(ctx context.Context, t *testing.T, name, url, lang, theme string,
 	id := fmt.Sprintf("%s-%s-%s-%d", name, lang, theme, w)
 	var overflow int64
 	var empty, violations string
-	var png []byte
 	sep := "?"
 	if strings.Contains(url, "?") {
 		sep = "&"
-	}
-	picture := chromedp.Action(chromedp.ActionFunc(func(context.Context) error { return nil }))
-	if *shots != "" {
-		picture = chromedp.FullScreenshot(&png, 100)
 	}
 	err := chromedp.Run(ctx,
 		emulation.SetDeviceMetricsOverride(w, h, 1, w < 600),
@@ -102,7 +85,6 @@ func checkLook(ctx context.Context, t *testing.T, name, url, lang, theme string,
 		chromedp.Evaluate(`document.documentElement.scrollWidth - innerWidth`, &overflow),
 		chromedp.Evaluate(`[...document.querySelectorAll('a,button')].filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || e.querySelector('[aria-label]'))).map(e => e.outerHTML).join()`, &empty),
 		chromedp.Evaluate(`[...document.querySelectorAll('[style]')].map(e => e.outerHTML).join()`, &violations),
-		picture,
 	)
 	if err != nil {
 		t.Fatalf("%s: %v", id, err)
@@ -113,11 +95,7 @@ func checkLook(ctx context.Context, t *testing.T, name, url, lang, theme string,
 	if empty != "" || violations != "" {
 		t.Errorf("%s: empty controls %q, inline styles %q", id, empty, violations)
 	}
-	if *shots != "" {
-		if err := os.WriteFile(filepath.Join(*shots, id+".png"), png, 0o644); err != nil {
-			t.Error(err)
-		}
-	}
+	browsertest.SavePage(t, ctx, *shots, id)
 }
 
 // What changes in the store appears on an open page by itself, and what a

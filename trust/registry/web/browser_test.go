@@ -8,20 +8,17 @@ import (
 	stdlog "log"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 
+	"citygate/internal/browsertest"
 	"citygate/trust/registry/web"
 )
 
@@ -83,51 +80,15 @@ func (s *stage) set(w *world) *world {
 // browser starts one headless Chromium that takes one server for every host, or skips the test.
 func browser(t *testing.T, server string) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed: the pages are not run")
-	}
-	profile, err := os.MkdirTemp("", "citygate-web-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // a browser that is still ending may write there
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
-		chromedp.Flag("host-resolver-rules", "MAP * "+server), chromedp.Flag("ignore-certificate-errors", true))
-	for _, f := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"} {
-		flags = append(flags, chromedp.Flag(f, true))
-	}
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), flags...)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(cancel)
-	if err := chromedp.Run(ctx); err != nil {
-		t.Skipf("chromium does not start here: %v", err)
-	}
-	return ctx
+	return browsertest.Start(t, map[string]any{"host-resolver-rules": "MAP * " + server, "ignore-certificate-errors": true})
 }
 
 // tab opens a telephone's window in which every error of a script fails the test.
 func tab(t *testing.T, ctx context.Context, lang string) context.Context {
 	t.Helper()
-	c, cancel := chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(c); err != nil {
-			t.Error(err)
-		}
-		cancel()
-	})
-	chromedp.ListenTarget(c, func(ev any) {
-		switch ev := ev.(type) {
-		case *runtime.EventExceptionThrown:
-			t.Errorf("a script failed: %s", ev.ExceptionDetails.Error())
-		case *log.EventEntryAdded:
-			if ev.Entry.Level == log.LevelError && !strings.Contains(ev.Entry.Text, "the server responded with a status of") {
-				t.Errorf("the browser says: %s (%s)", ev.Entry.Text, ev.Entry.URL)
-			}
-		}
-	})
-	err := chromedp.Run(c, log.Enable(), storage.ClearDataForOrigin("https://id.sjz.example", "all"), chromedp.EmulateViewport(390, 844), emulation.SetLocaleOverride().WithLocale(lang),
+	c := browsertest.Tab(t, ctx, 390, 844)
+	browsertest.FailOnErrors(t, c, "the server responded with a status of")
+	err := chromedp.Run(c, storage.ClearDataForOrigin("https://id.sjz.example", "all"), emulation.SetLocaleOverride().WithLocale(lang),
 		emulation.SetUserAgentOverride("citygate test").WithAcceptLanguage(lang),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}))
 	if err != nil {
@@ -180,12 +141,5 @@ func next(t *testing.T, tab context.Context, address string) string {
 
 func picture(t *testing.T, tab context.Context, name string) {
 	t.Helper()
-	if *screens == "" {
-		return
-	}
-	var png []byte
-	run(t, tab, name, chromedp.FullScreenshot(&png, 100))
-	if err := os.WriteFile(filepath.Join(*screens, name+".png"), png, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	browsertest.SavePage(t, tab, *screens, name)
 }
