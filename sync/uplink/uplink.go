@@ -151,8 +151,9 @@ func (u *Uplink) Logs(names ...string) {
 }
 
 // Want asks for one file of a log. It is subscribed until it was delivered to the trust sink, and asked for with a
-// need message if it does not come. Asking again for what is already wanted only keeps it wanted: a want that is not
-// renewed ends after ten minutes. Names that are no log or no file are ignored.
+// need message if it does not come. Asking again for what is already wanted subscribes it again, for a retained message
+// that was lost on the way; a want that is not renewed ends after ten minutes. Names that are no log or no file are
+// ignored.
 func (u *Uplink) Want(log, resource string) {
 	if !wire.ValidName(log) || !wire.ValidResource(resource) {
 		u.log.Warn("a file was wanted that no log has", "log", log, "resource", resource)

@@ -42,13 +42,15 @@ func (w *wants) setLogs(names []string) {
 	}
 }
 
-// add adds or renews a want. When there are too many, the one that ends first makes room.
+// add adds or renews a want. A renewed one is subscribed again, since its retained message may have been lost on the
+// way, and only a subscription brings it once more. When there are too many, the one that ends first makes room.
 func (w *wants) add(log, resource string, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f := file{log, resource}
 	if have := w.files[f]; have != nil {
 		have.until = now.Add(wantTTL)
+		have.conn = 0
 		return
 	}
 	if len(w.files) >= maxWants {
