@@ -143,6 +143,9 @@ type fakeSession struct {
 	lost chan struct{}
 	sent chan uplink.Message
 	dial uplink.Dial
+
+	mu         sync.Mutex     // guards subscribed
+	subscribed map[string]int // how often, by topic
 }
 
 func (f *fakeTransport) Connect(ctx context.Context, d uplink.Dial) (uplink.Session, error) {
@@ -152,7 +155,7 @@ func (f *fakeTransport) Connect(ctx context.Context, d uplink.Dial) (uplink.Sess
 	if f.refuse(len(f.times) - 1) {
 		return nil, errors.New("refused")
 	}
-	f.last = &fakeSession{lost: make(chan struct{}), sent: make(chan uplink.Message, 4096), dial: d}
+	f.last = &fakeSession{lost: make(chan struct{}), sent: make(chan uplink.Message, 4096), dial: d, subscribed: map[string]int{}}
 	return f.last, nil
 }
 
@@ -164,10 +167,17 @@ func (s *fakeSession) Publish(m uplink.Message) error {
 		return errors.New("too many messages")
 	}
 }
-func (s *fakeSession) Subscribe(context.Context, []string) ([]string, error) { return nil, nil }
-func (s *fakeSession) Unsubscribe([]string) error                            { return nil }
-func (s *fakeSession) Lost() <-chan struct{}                                 { return s.lost }
-func (s *fakeSession) Close()                                                {}
+func (s *fakeSession) Subscribe(_ context.Context, topics []string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range topics {
+		s.subscribed[t]++
+	}
+	return nil, nil
+}
+func (s *fakeSession) Unsubscribe([]string) error { return nil }
+func (s *fakeSession) Lost() <-chan struct{}      { return s.lost }
+func (s *fakeSession) Close()                     {}
 
 // inBubble runs a gateway over a transport in a bubble of its own time.
 func inBubble(t *testing.T, tr *fakeTransport, c uplink.Config, test func(t *testing.T, g *gateway)) {
@@ -177,6 +187,29 @@ func inBubble(t *testing.T, tr *fakeTransport, c uplink.Config, test func(t *tes
 		g := startGateway(t, path, c)
 		defer g.stop()
 		test(t, g)
+	})
+}
+
+// TestWantedAgain: a file whose retained message got lost is subscribed once more each time it is asked for, and not
+// between.
+func TestWantedAgain(t *testing.T) {
+	tr := &fakeTransport{refuse: func(int) bool { return false }}
+	inBubble(t, tr, uplink.Config{}, func(t *testing.T, g *gateway) {
+		for !g.Status().Connected {
+			time.Sleep(time.Second) // the bubble's time
+			synctest.Wait()
+		}
+		topic := wire.TopicTrust("sjz-records", "tile/1/000")
+		for asked := 1; asked <= 3; asked++ {
+			g.Want("sjz-records", "tile/1/000")
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			tr.last.mu.Lock()
+			if n := tr.last.subscribed[topic]; n != asked {
+				t.Errorf("asked for %d times, subscribed %d times", asked, n)
+			}
+			tr.last.mu.Unlock()
+		}
 	})
 }
 
