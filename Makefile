@@ -22,8 +22,9 @@ build: deps
 	@[ -x $(BIN)/citydemo ] || echo "building; the first time takes a few minutes, most of it for OpenCV and SQLite" >&2
 	@$(GO) build -tags '$(TAGS)' -o $(BIN)/ ./cmd/...
 
+# Four packages at once also on two cores: the tests with processes and disks wait more than they compute.
 test: deps deps-test ## all tests; ends with go test's own lines
-	$(GO) test -tags '$(TAGS)' ./...
+	$(GO) test -p 4 -tags '$(TAGS)' ./...
 
 check: deps ## form, vet, staticcheck, import rules, tidy go.mod
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt-ed:" $$out; exit 1; }
