@@ -82,8 +82,9 @@ func TestPhoneReadsTheOfficesLedger(t *testing.T) {
 		ctx, cancel := context.WithTimeout(tab, 20*time.Second)
 		defer cancel()
 		var reason string
-		err := chromedp.Run(ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(address), chromedp.Poll(`document.documentElement.dataset.reason ? true : false`, nil),
-			chromedp.Evaluate(`document.documentElement.dataset.reason`, &reason))
+		// A query waits and looks again; a script would be lost with the page that the navigation leaves.
+		err := chromedp.Run(ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(address),
+			chromedp.AttributeValue(`html[data-reason]:not([data-reason=""])`, "data-reason", &reason, nil, chromedp.ByQuery))
 		if err != nil {
 			t.Fatalf("%.80s: %v", address, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"citygate/internal/durable"
+	"citygate/internal/keyfile"
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -50,15 +51,11 @@ func seedFile(dir, name string) string { return filepath.Join(dir, "keys", name+
 
 // LoadIssuerKey reads an issuer key file. Errors never contain the key.
 func LoadIssuerKey(path string) (ed25519.PrivateKey, error) {
-	b, err := readSecret(path)
+	key, err := keyfile.ReadSeed(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read issuer key: %w", err)
 	}
-	seed, err := hex.DecodeString(strings.TrimSuffix(string(b), "\n"))
-	if err != nil || len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("issuer key %s is not 64 hex digits", path)
-	}
-	return ed25519.NewKeyFromSeed(seed), nil
+	return key, nil
 }
 
 // readSecret refuses a key that others may read.
