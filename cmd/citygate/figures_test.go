@@ -17,6 +17,7 @@ import (
 
 	"citygate/edge"
 	"citygate/edge/kiosk"
+	"citygate/internal/browsertest"
 	"citygate/internal/figures"
 	"citygate/internal/scene"
 	"citygate/scanner"
@@ -121,8 +122,9 @@ func figureFilm(t *testing.T) []figures.Figure {
 		}
 	}
 	painted := map[string]float64{}
-	if err := chromedp.Run(tab, chromedp.Poll(fmt.Sprintf("Object.values(painted).filter(Boolean).length >= %d && painted", filmScans), &painted,
-		chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+	limit, cancel := context.WithTimeout(tab, 20*time.Second)
+	defer cancel()
+	if err := chromedp.Run(limit, browsertest.Until(fmt.Sprintf("Object.values(painted).filter(Boolean).length >= %d && painted", filmScans), &painted)); err != nil {
 		t.Fatal(err)
 	}
 	for object, at := range painted {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"citygate/internal/browsertest"
 )
 
 // TestPageOutlivesTheDaemon kills a real gateway under its page: the page says "out of service" within 5 s, and comes
@@ -23,14 +25,14 @@ func TestPageOutlivesTheDaemon(t *testing.T) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(tab, 20*time.Second)
 		defer cancel()
-		if err := chromedp.Run(ctx, chromedp.Poll(fmt.Sprintf(`document.body.classList.contains(%q)`, class), nil)); err != nil {
+		if err := chromedp.Run(ctx, browsertest.Until(fmt.Sprintf(`document.body.classList.contains(%q)`, class), nil)); err != nil {
 			var now string
 			_ = chromedp.Run(tab, chromedp.Evaluate(`document.body.className + ': ' + document.body.innerText`, &now))
 			t.Fatalf("%s: %v; it shows %s", what, err, now)
 		}
 	}
 	// The script notes when the page says that it is out of service, by the browser's own clock.
-	if err := chromedp.Run(tab, chromedp.Navigate("http://"+s.address+"/"), chromedp.Poll(`!document.body.classList.contains('closed')`, nil),
+	if err := chromedp.Run(tab, chromedp.Navigate("http://"+s.address+"/"), browsertest.Until(`!document.body.classList.contains('closed')`, nil),
 		chromedp.Evaluate(`new MutationObserver(() => { if (document.body.classList.contains('closed')) window.closedAt ||= Date.now(); })
 			.observe(document.body, {attributes: true}), 0`, nil)); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"citygate/edge/kiosk"
+	"citygate/internal/browsertest"
 )
 
 // This file holds the page to what WCAG 2.2 AA asks of it, as far as a script can tell.
@@ -134,8 +135,8 @@ func keyboardOrderAndNames(t *testing.T, ctx context.Context) {
 	if got, want := named(t, tab, 4), "button 中文, button English (pressed), button Larger, button Help"; got != want {
 		t.Errorf("at rest: %s, want %s", got, want)
 	}
-	if err := chromedp.Run(tab, chromedp.KeyEvent(kb.Enter), chromedp.Poll(shows("helping", "Help"), nil), chromedp.KeyEvent(kb.Enter),
-		chromedp.Poll(shows("idle", "Show your code"), nil)); err != nil {
+	if err := chromedp.Run(tab, chromedp.KeyEvent(kb.Enter), browsertest.Until(shows("helping", "Help"), nil), chromedp.KeyEvent(kb.Enter),
+		browsertest.Until(shows("idle", "Show your code"), nil)); err != nil {
 		t.Errorf("help by the keyboard alone: %v", err)
 	}
 	s.Answer(lamp("valid", kiosk.ClassAccepted))

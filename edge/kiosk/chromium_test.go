@@ -174,33 +174,33 @@ func TestPageLivesByItself(t *testing.T) {
 	all := chromedp.Evaluate(`document.body.innerText`, &text)
 
 	s.Answer(lamp("valid", kiosk.ClassAccepted))
-	run("an answer is shown", chromedp.Poll(shows("accepted", "有效"), nil), all)
+	run("an answer is shown", browsertest.Until(shows("accepted", "有效"), nil), all)
 	if !strings.Contains(text, "LAMP.000421") || !strings.Contains(text, "石家庄市城市管理局") {
 		t.Errorf("facts are not shown: %q", text)
 	}
 	s.Answer(bare("foreign", kiosk.ClassRefused))
-	run("the next code wins at once", chromedp.Poll(shows("refused", "不是城市码"), nil))
-	run("still shown", skip(kiosk.HoldOther-3*time.Second), chromedp.Click("#keep"), skip(10*time.Second), chromedp.Poll(shows("refused", "不是城市码"), nil))
+	run("the next code wins at once", browsertest.Until(shows("refused", "不是城市码"), nil))
+	run("still shown", skip(kiosk.HoldOther-3*time.Second), chromedp.Click("#keep"), skip(10*time.Second), browsertest.Until(shows("refused", "不是城市码"), nil))
 	idle(s)
-	run("cleared after the hold", skip(20*time.Second), chromedp.Poll(shows("idle", "请出示二维码"), nil), all)
+	run("cleared after the hold", skip(20*time.Second), browsertest.Until(shows("idle", "请出示二维码"), nil), all)
 	if strings.Contains(text, "LAMP") || strings.Contains(text, "管理局") {
 		t.Errorf("something of the last person stays: %q", text)
 	}
 	a := lamp("revoked", kiosk.ClassRefused)
 	a.Lang = "en-GB"
 	s.Answer(a)
-	run("the code's own language", chromedp.Poll(shows("refused", "Code withdrawn"), nil))
+	run("the code's own language", browsertest.Until(shows("refused", "Code withdrawn"), nil))
 	idle(s)
-	run("and back", skip(9*time.Second), chromedp.Poll(shows("idle", "请出示二维码"), nil))
+	run("and back", skip(9*time.Second), browsertest.Until(shows("idle", "请出示二维码"), nil))
 	idle(s)
-	run("touched to English", chromedp.Click("#en"), chromedp.Poll(shows("idle", "Show your code"), nil),
-		chromedp.Click("#larger"), chromedp.Poll(`document.body.classList.contains('large')`, nil))
-	run("help", chromedp.Click("#help"), chromedp.Poll(shows("helping", "Help"), nil), all)
+	run("touched to English", chromedp.Click("#en"), browsertest.Until(shows("idle", "Show your code"), nil),
+		chromedp.Click("#larger"), browsertest.Until(`document.body.classList.contains('large')`, nil))
+	run("help", chromedp.Click("#help"), browsertest.Until(shows("helping", "Help"), nil), all)
 	if !strings.Contains(text, "12345") {
 		t.Errorf("help lacks the number: %q", text)
 	}
 	frozen.Store(true) // no beat any more
-	run("frozen daemon", skip(4600*time.Millisecond), chromedp.Poll(shows("closed", "Out of service"), nil), all)
+	run("frozen daemon", skip(4600*time.Millisecond), browsertest.Until(shows("closed", "Out of service"), nil), all)
 	if !strings.Contains(text, "The reader has stopped") {
 		t.Errorf("no reason: %q", text)
 	}
@@ -208,7 +208,7 @@ func TestPageLivesByItself(t *testing.T) {
 	idle(s)
 	run("alive again, and back to the kiosk's language", skip(70*time.Second))
 	idle(s)
-	run("idle", chromedp.Poll(`document.getElementById('head').textContent === '请出示二维码' || document.body.classList.contains('closed')`, nil))
+	run("idle", browsertest.Until(`document.getElementById('head').textContent === '请出示二维码' || document.body.classList.contains('closed')`, nil))
 	if err := chromedp.Cancel(tab); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"citygate/edge/kiosk"
+	"citygate/internal/browsertest"
 	"citygate/internal/figures"
 )
 
@@ -78,7 +79,7 @@ func figureAnswer(t *testing.T) (p95, median float64) {
 		begin := time.Now()
 		s.Answer(a)
 		var painted float64
-		if err := chromedp.Run(tab, chromedp.Poll(`painted`, &painted)); err != nil {
+		if err := chromedp.Run(tab, browsertest.Until(`painted`, &painted)); err != nil {
 			t.Fatal(err)
 		}
 		took = append(took, painted-float64(begin.UnixMicro())/1000)

@@ -14,6 +14,8 @@ package browsertest
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +31,8 @@ import (
 const (
 	pictureLimit = 20 * time.Second // for one picture
 	endLimit     = 5 * time.Second  // for a browser that is asked to end
+	waitLimit    = 60 * time.Second // for an expression to become true; far beyond any wait on a machine with other work
+	pollInterval = 5 * time.Millisecond
 )
 
 // Start starts one Chromium with an empty profile, and gives the context that Tab takes. It does not look for updates,
@@ -100,6 +104,40 @@ func FailOnErrors(tb testing.TB, tab context.Context, but ...string) {
 	if err := chromedp.Run(tab, log.Enable()); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// Until waits until an expression is true in the page, and stores its value in res, which may be nil. It asks from
+// outside, again and again: a page that is loaded anew, a tab in the background, which paints no frame, and a script that
+// is not there yet are all waited for, for a minute or to the end of the context. The error then names what the page
+// said last.
+//
+//	chromedp.Run(tab, chromedp.Click("#again"), browsertest.Until(`document.title === 'Valid'`, nil))
+func Until(expression string, res any) chromedp.Action {
+	ask := fmt.Sprintf(`(() => { const v = (%s); return v ? [v] : []; })()`, expression)
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, waitLimit)
+		defer cancel()
+		tick := time.NewTicker(pollInterval)
+		defer tick.Stop()
+		for {
+			var answer []json.RawMessage
+			err := chromedp.Evaluate(ask, &answer).Do(ctx)
+			if err == nil && len(answer) == 1 {
+				if res == nil {
+					return nil
+				}
+				return json.Unmarshal(answer[0], res)
+			}
+			select {
+			case <-ctx.Done():
+				if err == nil {
+					return fmt.Errorf("never true: %s: %w", expression, ctx.Err())
+				}
+				return fmt.Errorf("never true: %s: %w (%w)", expression, ctx.Err(), err)
+			case <-tick.C:
+			}
+		}
+	})
 }
 
 // SaveWindow writes what the tab's window shows to the file name.png in a folder that is there. It does nothing if the

@@ -17,6 +17,7 @@ import (
 	"filippo.io/mldsa"
 	"github.com/chromedp/chromedp"
 
+	"citygate/internal/browsertest"
 	"citygate/trust"
 	"citygate/trust/code"
 	"citygate/trust/ledger"
@@ -28,7 +29,7 @@ import (
 func (s *stage) testPage(t *testing.T) context.Context {
 	s.set(newWorld(t))
 	page := tab(t, s.ctx, "en")
-	run(t, page, "page", chromedp.Navigate("https://test.example/test/shared.html"), chromedp.Poll(`typeof readAll === 'function'`, nil))
+	run(t, page, "page", chromedp.Navigate("https://test.example/test/shared.html"), browsertest.Until(`typeof readAll === 'function'`, nil))
 	return page
 }
 

@@ -102,7 +102,7 @@ func awaitPromise(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.
 // run runs actions within a limit.
 func run(t *testing.T, tab context.Context, what string, actions ...chromedp.Action) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(tab, 20*time.Second)
+	ctx, cancel := context.WithTimeout(tab, time.Minute)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
 		t.Fatalf("%s: %v", what, err)
@@ -115,7 +115,7 @@ const answered = `document.documentElement.dataset.reason ? true : false`
 func visit(t *testing.T, tab context.Context, address string) string {
 	t.Helper()
 	var reason string
-	run(t, tab, address, chromedp.Navigate("about:blank"), chromedp.Navigate(address), chromedp.Poll(answered, nil, chromedp.WithPollingInterval(5*time.Millisecond)),
+	run(t, tab, address, chromedp.Navigate("about:blank"), chromedp.Navigate(address), browsertest.Until(answered, nil),
 		chromedp.Evaluate(`document.documentElement.dataset.reason`, &reason))
 	return reason
 }
@@ -126,7 +126,7 @@ func next(t *testing.T, tab context.Context, address string) string {
 	var reason string
 	run(t, tab, address, chromedp.Evaluate(fmt.Sprintf(`new Promise((done, fail) => {
   history.replaceState(null, '', %q);
-  const root = document.documentElement, limit = setTimeout(() => fail(new Error('no answer')), 15000);
+  const root = document.documentElement, limit = setTimeout(() => fail(new Error('no answer')), 45000);
   root.dataset.reason = '';
   new MutationObserver((_, seen) => {
     if (!root.dataset.reason) return;

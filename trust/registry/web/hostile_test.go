@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"citygate/internal/browsertest"
 	"citygate/trust/ledger"
 	"citygate/trust/ledger/ledgertest"
 )
@@ -117,11 +118,11 @@ func (s *stage) testHistory(t *testing.T) {
 		if got := visit(t, phone, address(text)); got != "valid" {
 			t.Errorf("%.40s: %s", text, got)
 		}
-		run(t, phone, "address", chromedp.Poll(`!document.body.classList.contains('checking')`, nil), chromedp.Evaluate(`location.hash`, &href))
+		run(t, phone, "address", browsertest.Until(`!document.body.classList.contains('checking')`, nil), chromedp.Evaluate(`location.hash`, &href))
 		if got := href != ""; got != want {
 			t.Errorf("%.40s: the address keeps %q", text, href)
 		}
-		run(t, phone, "again", chromedp.Click("#again"), chromedp.Poll(`document.documentElement.dataset.reason === 'valid'`, nil))
+		run(t, phone, "again", chromedp.Click("#again"), browsertest.Until(`document.documentElement.dataset.reason === 'valid'`, nil))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"citygate/internal/browsertest"
 	"citygate/trust"
 	"citygate/trust/code"
 )
@@ -168,7 +169,7 @@ func (s *stage) testShared(t *testing.T) {
 		Reason trust.Reason
 		Alarm  bool
 	}
-	run(t, page, "shared cases", chromedp.Navigate("https://test.example/test/shared.html"), chromedp.Poll(`typeof shared === 'function'`, nil),
+	run(t, page, "shared cases", chromedp.Navigate("https://test.example/test/shared.html"), browsertest.Until(`typeof shared === 'function'`, nil),
 		chromedp.Evaluate("shared("+string(raw)+")", &got, awaitPromise))
 	if len(got) != len(table.Cases) || len(got) == 0 {
 		t.Fatalf("%d verdicts on %d cases", len(got), len(table.Cases))
