@@ -20,6 +20,7 @@ type city struct {
 	lamp, other       string
 	revoked, forged   string
 	person, badPerson string
+	pass              code.Code // the person's, not presented
 	personIndex       uint64
 	personID          string
 }
@@ -72,7 +73,8 @@ func newCity(t *testing.T) *city {
 	c.lamp, c.other, c.revoked = text(sign("lamp", "lamp", false)), text(sign("other", "other", false)), text(sign("revoked", "revoked", false))
 	bad := sign("lamp", "lamp", true)
 	c.forged = text(bad)
-	c.person = c.present(t, sign("person", "person", false), 0)
+	c.pass = sign("person", "person", false)
+	c.person = c.present(t, c.pass, 0)
 	c.badPerson = c.present(t, sign("person", "person", true), 0)
 	c.personIndex = index["person"]
 	c.view = n.View()

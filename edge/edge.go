@@ -5,9 +5,11 @@
 //
 // # One scan
 //
-// Every code in every frame is verified. Only then are scans told apart, by log, index, verdict and the hash of the
-// code's body, never by text: a code held in front of the camera is one scan, and a new one when it has been out of
-// sight for [Options.Gone] of watched time. All foreign codes are alike; nothing of what they say is kept.
+// A [Tracker] follows symbols over frames: where they are, and until when they are held. Every symbol in every frame is
+// verified. Only then are scans told apart, by log, index, verdict and the hash of the code's body, never by text. A
+// scan lasts while the tracker holds a symbol that has its verdict: a holder's screen that writes its code anew every few
+// seconds is one scan, and a code whose verdict changes while it is held is a new one. All foreign codes are alike;
+// nothing of what they say is kept.
 //
 // # What is promised
 //
@@ -49,9 +51,14 @@ type Frames interface {
 	Close() error
 }
 
-// Scanner reads the codes in a frame. The result is valid until the next call.
-type Scanner interface {
-	Scan(f scanner.Frame) []scanner.Symbol
+// Tracker follows the codes in the frames of one camera; *scanner.Tracker is one. It answers the codes in a frame, which
+// are valid until the next call, each with the number of its stay.
+type Tracker interface {
+	Scan(f scanner.Frame, at time.Time) []scanner.Sighting
+	// Held says whether the code of a stay is held still, though it may be out of sight for a moment.
+	Held(stay uint64) bool
+	// Forget ends every stay: the camera was opened anew.
+	Forget()
 }
 
 // Views hands out the newest ledger view, which is never nil.
@@ -87,15 +94,13 @@ const (
 	backoffMin   = 500 * time.Millisecond // before a camera is opened again
 	backoffMax   = 10 * time.Second
 	steadyAfter  = 10 * time.Second // a camera that ran so long begins again with the shortest pause
-	maxStep      = 200 * time.Millisecond
-	maxHeld      = 1024 // scans that are remembered as held
-	maxPending   = 256  // health events that wait for the disk
+	maxPending   = 256              // health events that wait for the disk
 )
 
 // Options configure a [Gateway]. Everything without a default named here is required.
 type Options struct {
 	Open    func(ctx context.Context) (Frames, error) // opens the camera anew
-	Scanner Scanner
+	Tracker Tracker
 	Views   Views
 	Outbox  Appender
 	Screen  Screen
@@ -106,7 +111,6 @@ type Options struct {
 	Metrics *Metrics         // default one that nobody reads
 	Place   cityid.ID        // where the gateway stands; zero: no place
 	Version string           // of the software, for events
-	Gone    time.Duration    // a code out of sight for so long was taken away; default 1 s
 	Now     func() time.Time // default time.Now
 	Synced  func() bool      // whether the clock is synchronised; default: it is not
 	Logger  *slog.Logger     // default: discard
@@ -123,9 +127,7 @@ type Gateway struct {
 	progress atomic.Int64 // unix nanoseconds of the last sign of life
 
 	// The rest is owned by Run's goroutine.
-	held     map[scanKey]time.Duration // watched time when the scan was last in sight
-	watched  time.Duration             // time during which frames were looked at, pauses left out
-	frameAt  time.Time                 // when the last frame was looked at; zero after a pause
+	held     map[uint64]scan // by stay: the scan that was answered for it
 	names    pseudonyms
 	camera   string         // the camera's condition, "" when frames come
 	watch    *camera.Watch  // of a live camera, else nil
@@ -149,9 +151,6 @@ func New(o Options) *Gateway {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	if o.Gone <= 0 {
-		o.Gone = time.Second
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -163,7 +162,7 @@ func New(o Options) *Gateway {
 	}
 	g := &Gateway{
 		o: o, log: o.Logger, decide: policy.NewDecider(o.Policy), started: o.Now(),
-		held: map[scanKey]time.Duration{}, shown: kiosk.State{State: kiosk.StateOutOfService, Reason: "starting"},
+		held: map[uint64]scan{}, shown: kiosk.State{State: kiosk.StateOutOfService, Reason: "starting"},
 	}
 	g.alive()
 	return g

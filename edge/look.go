@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,8 +23,15 @@ type scanKey struct {
 	body  [32]byte
 }
 
-// sighting is a code that was not in sight before.
+// scan is one that was answered.
+type scan struct {
+	key      scanKey
+	accepted bool
+}
+
+// sighting is a code in a frame and its verdict.
 type sighting struct {
+	stay     uint64
 	key      scanKey
 	verdict  trust.Verdict
 	format   string
@@ -35,29 +43,27 @@ type sighting struct {
 
 // look reads one frame and answers what is new in it. An error is the camera's: it has to be opened again.
 func (g *Gateway) look(ctx context.Context, f camera.Frame) error {
-	now := g.o.Now()
-	if !g.frameAt.IsZero() {
-		// A pause of our own, while an event was stored, must not make a code that is still held a new one.
-		g.watched += min(now.Sub(g.frameAt), maxStep)
-	}
-	g.frameAt = now
-	symbols := g.o.Scanner.Scan(f.Frame)
-	scanned := g.o.Now().Sub(now)
+	begin := g.o.Now()
+	codes := g.o.Tracker.Scan(f.Frame, f.At)
+	scanned := g.o.Now().Sub(begin)
 	g.o.Metrics.frame(scanned)
-	if err := g.inspect(f, len(symbols)); err != nil {
+	if err := g.inspect(f, len(codes)); err != nil {
 		return err
 	}
+	maps.DeleteFunc(g.held, func(stay uint64, _ scan) bool { return !g.o.Tracker.Held(stay) })
 	var fresh []sighting
-	for i := range symbols {
-		s := g.verify(&symbols[i], f, scanned)
+	for i := range codes {
+		s := g.verify(&codes[i], f, scanned)
 		g.inSight = s.outline
-		if _, ok := g.held[s.key]; ok {
-			g.held[s.key] = g.watched
+		if h, ok := g.holds(s.key); ok {
+			if g.held[s.stay] != h && h.accepted {
+				g.decide.Spend(s.verdict, begin) // a holder's screen has written its code anew
+			}
+			g.held[s.stay] = h
 		} else if !slices.ContainsFunc(fresh, func(o sighting) bool { return o.key == s.key }) {
 			fresh = append(fresh, s)
 		}
 	}
-	g.release()
 	// Of several new codes the last one stays on the screen: a poster's web link gives way to a city code.
 	slices.SortStableFunc(fresh, func(a, b sighting) int { return rank(a) - rank(b) })
 	for _, s := range fresh {
@@ -74,7 +80,7 @@ func rank(s sighting) int {
 }
 
 // verify gives the verdict on one symbol, by the newest view.
-func (g *Gateway) verify(s *scanner.Symbol, f camera.Frame, scanned time.Duration) sighting {
+func (g *Gateway) verify(s *scanner.Sighting, f camera.Frame, scanned time.Duration) sighting {
 	begin := g.o.Now()
 	v := trust.Check(s.Text, g.o.Views.View(), g.o.Policy.Trust, trust.Moment{
 		Now: begin, Synced: g.o.Synced(), Started: g.started, Place: g.o.Place,
@@ -82,8 +88,8 @@ func (g *Gateway) verify(s *scanner.Symbol, f camera.Frame, scanned time.Duratio
 	verified := g.o.Now().Sub(begin)
 	g.o.Metrics.verify.Observe(verified.Seconds())
 	return sighting{
-		key:     scanKey{v.Log, v.Index, v.Reason, v.BodyHash},
-		verdict: v, format: s.Format.String(), outline: outline(s, f.Frame),
+		stay: s.ID, key: scanKey{v.Log, v.Index, v.Reason, v.BodyHash},
+		verdict: v, format: s.Format.String(), outline: outline(&s.Symbol, f.Frame),
 		scanned: scanned, verified: verified, frameAt: f.At,
 	}
 }
@@ -100,28 +106,14 @@ func outline(s *scanner.Symbol, f scanner.Frame) *[4][2]float64 {
 	return &o
 }
 
-// release forgets the codes that were taken away.
-func (g *Gateway) release() {
-	for k, last := range g.held {
-		if g.watched-last > g.o.Gone {
-			delete(g.held, k)
+// holds finds a scan that was answered and of which a symbol is held.
+func (g *Gateway) holds(k scanKey) (scan, bool) {
+	for _, h := range g.held {
+		if h.key == k {
+			return h, true
 		}
 	}
-}
-
-// hold remembers a scan that was answered.
-func (g *Gateway) hold(k scanKey) {
-	if len(g.held) >= maxHeld {
-		var oldest scanKey
-		first := true
-		for k, last := range g.held {
-			if first || last < g.held[oldest] {
-				oldest, first = k, false
-			}
-		}
-		delete(g.held, oldest)
-	}
-	g.held[k] = g.watched
+	return scan{}, false
 }
 
 // answer records one new scan and shows its answer when the event is durable. If it cannot be stored, the scan is not
@@ -140,7 +132,7 @@ func (g *Gateway) answer(ctx context.Context, s sighting) {
 		return
 	}
 	g.decide.Remember(s.verdict, reason, now)
-	g.hold(s.key)
+	g.held[s.stay] = scan{s.key, reason.Class() == trust.Accepted}
 	g.o.Screen.Answer(g.screenAnswer(s, reason, now, epoch, seq))
 	if g.o.Gate != nil && reason.Class() == trust.Accepted {
 		opens := g.o.Gate.Open(relay.Pulse{Device: g.o.Device, Epoch: epoch, Seq: seq, At: now.UTC(), Verdict: string(reason), Kind: s.verdict.Kind})

@@ -58,7 +58,8 @@ func (g *Gateway) session(ctx context.Context) error {
 		}
 	}()
 	clear(g.held)
-	g.frameAt, g.watch = time.Time{}, nil
+	g.o.Tracker.Forget()
+	g.watch = nil
 	if l, ok := frames.(interface{ Live() bool }); ok && l.Live() {
 		g.watch = new(camera.Watch)
 	}

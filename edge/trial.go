@@ -38,7 +38,7 @@ func (s *seen) Answer(a kiosk.Answer) { s.answer = &a }
 func (s *seen) State(kiosk.State) {}
 
 // NewTrial prepares a trial with a gateway's options. Open, Screen, Gate, Health and Metrics of them are not used, and
-// the scanner must not be another gateway's.
+// the tracker must not be another gateway's.
 func NewTrial(o Options) *Trial {
 	t := new(Trial)
 	o.Open, o.Gate, o.Health, o.Metrics, o.Screen, o.source = nil, nil, nil, nil, &t.is, SourceTrial

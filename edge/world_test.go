@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,7 +28,7 @@ const (
 	rate    = 33 * time.Millisecond
 )
 
-// scene is a camera and the scanner behind it: each frame holds the given texts. It ends with err, or is silent.
+// scene is a camera and the tracker behind it: each frame holds the given texts. It ends with err, or is silent.
 type scene struct {
 	frames [][]string
 	end    error // nil: silent for ever
@@ -35,6 +36,9 @@ type scene struct {
 	seq    uint64
 	closed bool
 	live   bool
+	stays  map[string]*stay         // by text
+	at     time.Time                // of the frame before
+	watch  time.Duration            // how long frames have been looked at
 	luma   func(seq uint64) [2]byte // levels of the picture's two halves; nil: black
 }
 
@@ -76,14 +80,53 @@ func (s *scene) Live() bool { return s.live }
 
 func (s *scene) Close() error { s.closed = true; return nil }
 
-func (s *scene) Scan(scanner.Frame) []scanner.Symbol {
-	var out []scanner.Symbol
-	for _, text := range s.now {
-		out = append(out, scanner.Symbol{Format: scanner.QR, Text: text, Bytes: []byte(text),
-			Corners: [4]scanner.Point{{X: 2, Y: 2}, {X: 6, Y: 2}, {X: 6, Y: 6}, {X: 2, Y: 6}}})
+// stay is a text that is held.
+type stay struct {
+	id   uint64
+	last time.Duration
+}
+
+// gone is how long a text may be out of sight and still be held.
+const gone = time.Second
+
+// Scan does what a scanner.Tracker promises, with texts in place of pictures.
+func (s *scene) Scan(_ scanner.Frame, at time.Time) []scanner.Sighting {
+	if !s.at.IsZero() {
+		s.watch += min(at.Sub(s.at), gone/2)
 	}
+	s.at = at
+	if s.stays == nil {
+		s.stays = map[string]*stay{}
+	}
+	var out []scanner.Sighting
+	for _, text := range s.now {
+		h := s.stays[text]
+		fresh := h == nil
+		if fresh {
+			h = &stay{id: stays.Add(1)}
+			s.stays[text] = h
+		}
+		h.last = s.watch
+		out = append(out, scanner.Sighting{ID: h.id, New: fresh, Symbol: scanner.Symbol{Format: scanner.QR, Text: text, Bytes: []byte(text),
+			Corners: [4]scanner.Point{{X: 2, Y: 2}, {X: 6, Y: 2}, {X: 6, Y: 6}, {X: 2, Y: 6}}}})
+	}
+	maps.DeleteFunc(s.stays, func(_ string, h *stay) bool { return s.watch-h.last >= gone })
 	return out
 }
+
+// stays numbers them over all scenes.
+var stays atomic.Uint64
+
+func (s *scene) Held(id uint64) bool {
+	for _, h := range s.stays {
+		if h.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *scene) Forget() { s.stays, s.at = nil, time.Time{} }
 
 var errDisk = errors.New("no space left on device")
 
@@ -217,7 +260,7 @@ func newRig(t *testing.T, c *city, p *policy.Policy, scenes ...func() (*scene, e
 			r.current = s
 			return s, nil
 		},
-		Gate: r, Device: "k1", Scanner: r, Views: c, Outbox: st, Screen: r.screen, Policy: p, Health: r.health, Place: place, Version: "test",
+		Gate: r, Device: "k1", Tracker: r, Views: c, Outbox: st, Screen: r.screen, Policy: p, Health: r.health, Place: place, Version: "test",
 		Now: r.now, Synced: func() bool { return r.synced },
 	})
 	return r
@@ -232,7 +275,11 @@ func (r *rig) Open(p relay.Pulse) bool {
 	return len(r.pulses)%2 == 1
 }
 
-func (r *rig) Scan(f scanner.Frame) []scanner.Symbol { return r.current.Scan(f) }
+func (r *rig) Scan(f scanner.Frame, at time.Time) []scanner.Sighting { return r.current.Scan(f, at) }
+
+func (r *rig) Held(stay uint64) bool { return r.current.Held(stay) }
+
+func (r *rig) Forget() { r.current.Forget() }
 
 // run runs the gateway for a time and returns when it has ended.
 func (r *rig) run(t *testing.T, d time.Duration) {

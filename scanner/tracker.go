@@ -11,6 +11,7 @@ import (
 // Sighting is a code in a frame of a video.
 type Sighting struct {
 	Symbol
+	ID    uint64    // of this code's stay: the same while it is held, another when it comes back; never 0
 	New   bool      // it was not held before this frame: it is seen for the first time, or came back
 	Since time.Time // the frame in which it was seen first since it came
 }
@@ -20,6 +21,9 @@ type TrackerOptions struct {
 	Options               // of the scanner
 	Gone    time.Duration // a code that was not seen for so long is held no more; 0 is DefaultGone
 }
+
+// maxHeld bounds the codes that are held. A frame of more, or a film that shows others all the time, loses those that were not seen for longest.
+const maxHeld = 512
 
 // DefaultGone is how long a code may be out of sight and still be held. A hand that shakes or a glare that passes takes less.
 const DefaultGone = time.Second
@@ -37,6 +41,7 @@ type Tracker struct {
 	frame   int           // how many were looked at
 	watched time.Duration // how long frames have been coming
 	held    []holding
+	stays   uint64 // how many there were
 	seen    []Sighting
 	change  change
 	round   round
@@ -47,6 +52,7 @@ type Tracker struct {
 // holding is a code that is held.
 type holding struct {
 	symbol Symbol
+	id     uint64
 	since  time.Time
 	at     time.Duration // when it was seen last, as watched
 	moved  Point         // by how much its middle moved from look to look
@@ -83,11 +89,28 @@ func (t *Tracker) Scan(f Frame, at time.Time) []Sighting {
 	t.release()
 	for i := range t.held {
 		if h := &t.held[i]; h.found {
-			t.seen = append(t.seen, Sighting{Symbol: h.symbol, New: h.fresh, Since: h.since})
+			t.seen = append(t.seen, Sighting{Symbol: h.symbol, ID: h.id, New: h.fresh, Since: h.since})
 			h.fresh = false
 		}
 	}
 	return t.seen
+}
+
+// Held reports whether the code of a stay is held still, in sight or out of it for less than Gone.
+func (t *Tracker) Held(id uint64) bool {
+	for i := range t.held {
+		if t.held[i].id == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Forget takes every code as gone. It is for a camera that was opened anew.
+func (t *Tracker) Forget() {
+	clear(t.held)
+	t.held, t.piles, t.seen = t.held[:0], t.piles[:0], t.seen[:0]
+	t.last, t.change.kept, t.round.left = time.Time{}, false, 0
 }
 
 // again takes it that what was found in the frame before is still there.
@@ -153,7 +176,23 @@ func (t *Tracker) hold(s Symbol, at time.Time) {
 		h.symbol.Corners, h.at, h.found = s.Corners, t.watched, true
 		return
 	}
-	t.held = append(t.held, holding{symbol: s, since: at, at: t.watched, fresh: true, found: true})
+	t.stays++
+	h := holding{symbol: s, id: t.stays, since: at, at: t.watched, fresh: true, found: true}
+	if len(t.held) < maxHeld {
+		t.held = append(t.held, h)
+	} else if i := t.longestGone(); !t.held[i].found {
+		t.held[i] = h
+	}
+}
+
+// longestGone is the index of the code that was not seen for longest.
+func (t *Tracker) longestGone() (oldest int) {
+	for i := range t.held {
+		if h := &t.held[i]; !h.found && (t.held[oldest].found || h.at < t.held[oldest].at) {
+			oldest = i
+		}
+	}
+	return oldest
 }
 
 // release forgets the codes that are gone.

@@ -75,6 +75,43 @@ func TestTrackerReportsOnce(t *testing.T) {
 	}
 }
 
+// TestTrackerStays: a stay has a number of its own, which is held while the code is, and no longer.
+func TestTrackerStays(t *testing.T) {
+	tr, f := qrTracker(), newFilm()
+	stay := func(s scene.Scene, frames int) (id uint64) {
+		for range frames {
+			frame, at := f.next(s)
+			for _, c := range tr.Scan(frame, at) {
+				if id != 0 && c.ID != id {
+					t.Errorf("one stay has the numbers %d and %d", id, c.ID)
+				}
+				id = c.ID
+			}
+		}
+		return id
+	}
+	code, empty := street(t, "LAMP 1"), street(t)
+	first := stay(code, 5)
+	if stay(empty, 10); !tr.Held(first) {
+		t.Error("not held while it is hidden for less than Gone")
+	}
+	if again := stay(code, 5); again != first || first == 0 {
+		t.Errorf("stay %d is %d after a moment", first, again)
+	}
+	if stay(empty, 40); tr.Held(first) {
+		t.Error("held after it has gone")
+	}
+	second := stay(code, 5)
+	tr.Forget()
+	if tr.Held(second) {
+		t.Error("held after all was forgotten")
+	}
+	frame, at := f.next(code)
+	if got := tr.Scan(frame, at); len(got) != 1 || !got[0].New || got[0].ID == second || second == first {
+		t.Errorf("after stays %d and %d: %+v", first, second, got)
+	}
+}
+
 // TestTrackerAfterPause: a code that is there before and after a long pause between two frames was never gone.
 func TestTrackerAfterPause(t *testing.T) {
 	tr, f := qrTracker(), newFilm()

@@ -207,7 +207,7 @@ func figureEmpty(t *testing.T) []figures.Figure {
 		Open: func(context.Context) (edge.Frames, error) {
 			return &lastly{e, cancel}, nil
 		},
-		Scanner: scanner.New(scanner.Options{Formats: formats}), Views: n, Outbox: n, Screen: n, Place: cityid.ID{},
+		Tracker: newTracker(formats), Views: n, Outbox: n, Screen: n, Place: cityid.ID{},
 	})
 	runtime.GC()
 	begin := processor(t)

@@ -272,12 +272,16 @@ func (d *daemon) join() error {
 	}
 	o := edge.Options{
 		Gate: gate, Device: d.config.Device,
-		Open: d.openCamera, Scanner: scanner.New(scanner.Options{Formats: formats}), Views: d.cache,
+		Open: d.openCamera, Tracker: newTracker(formats), Views: d.cache,
 		Outbox: appender{d.outbox}, Screen: d.page, Policy: d.policy, Health: d.health, Metrics: edge.NewMetrics(d.metrics),
 		Place: place, Version: version(), Synced: d.clock.synced, Logger: d.log,
 	}
 	d.gateway.Store(edge.New(o))
-	o.Scanner = scanner.New(scanner.Options{Formats: formats})
+	o.Tracker = newTracker(formats)
 	d.trial.Store(edge.NewTrial(o))
 	return nil
+}
+
+func newTracker(formats scanner.Formats) *scanner.Tracker {
+	return scanner.NewTracker(scanner.TrackerOptions{Options: scanner.Options{Formats: formats}})
 }

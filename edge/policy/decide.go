@@ -63,11 +63,17 @@ func (d *Decider) Remember(v trust.Verdict, reason trust.Reason, now time.Time) 
 	if reason.Class() != trust.Accepted {
 		return
 	}
-	if v.Presented {
-		keep(d.presented, v.Presentation, now.Add(replayKept))
-	}
+	d.Spend(v, now)
 	if again := d.p.rules(v.Kind).again; again > 0 {
 		keep(d.accepted, place{v.Log, v.Index}, now.Add(again))
+	}
+}
+
+// Spend uses up a presentation, so that it cannot come back: one that was accepted, and also one that a holder's screen
+// showed while the scan went on that was accepted.
+func (d *Decider) Spend(v trust.Verdict, now time.Time) {
+	if v.Presented && v.Accept {
+		keep(d.presented, v.Presentation, now.Add(replayKept))
 	}
 }
 
