@@ -16,6 +16,7 @@ type place struct {
 	br      luma.Point // where the centre of a fourth one would be
 	h       luma.Homography
 	score   float64 // agreement of the function patterns, 1 at best
+	beside  float64 // that of the patterns beside the finders, which every triple has
 }
 
 // setH computes the homography from the four centres.
@@ -42,12 +43,16 @@ const (
 	maxMeasuredRatio = 4.0  // between module sizes along the legs
 	minScore         = 0.30 // agreement of function patterns for a place to be refined
 	goodScore        = 0.45 // and to be sampled
+	minBeside        = 0.15 // agreement without the finders for a place to be refined
+	goodBeside       = 0.25 // and to be sampled
+	plainScore       = 0.85 // agreement for a place to be sampled as it is
 	minFinder        = 0.35 // agreement of each finder pattern
 	goodFinder       = 0.55 // and of the three in the mean
 )
 
-// try reads the symbol of a triple.
-func (r *Reader) try(t *triple) (Found, bool) {
+// try reads the symbol of a triple. With plain it puts off what has no plain timing patterns.
+func (r *Reader) try(t *triple, plain bool) (Found, bool) {
+	t.done = true
 	g := legs{tl: &r.finders[t.tl], tr: &r.finders[t.tr], bl: &r.finders[t.bl]}
 	g.light = g.tl.Light
 	if !r.measure(&g) {
@@ -60,7 +65,12 @@ func (r *Reader) try(t *triple) (Found, bool) {
 	if n < 18 || n > maxSide+12 {
 		return Found{}, false
 	}
-	if !g.tl.Blurred && !r.timing(&g, n) || !r.finders3(&g) { // blur closes a timing pattern first
+	off1, off2 := r.timing(&g, n)
+	if !g.tl.Blurred && min(off1, off2) > timingOff || !r.finders3(&g) { // blur closes a timing pattern first
+		return Found{}, false
+	}
+	if plain && max(off1, off2) > timingPlain {
+		t.done = false
 		return Found{}, false
 	}
 	v0 := (n - 17) / 4
@@ -80,11 +90,16 @@ func (r *Reader) try(t *triple) (Found, bool) {
 			best, tried = p, true
 		}
 	}
-	if !tried {
+	if !tried || best.beside < minBeside {
 		return Found{}, false
 	}
+	if best.score >= plainScore {
+		if f, ok := r.readPlain(&best, g.light); ok {
+			return f, true
+		}
+	}
 	r.refine(&best, g.light)
-	if best.score < goodScore {
+	if best.score < goodScore || best.beside < goodBeside {
 		return Found{}, false
 	}
 	return r.read(&best, g.light)
@@ -198,13 +213,19 @@ func (r *Reader) finderAt(f *luma.Finder, u, v luma.Point, light bool) float64 {
 	return correlation(49, 33, sum, dark, squares, light)
 }
 
-// timing counts the changes along the timing patterns (section 6.3.5), which lie three modules inside of the line between the finders' centres. One
-// of the two has to have about as many as the size asks for.
-func (r *Reader) timing(g *legs, n float64) bool {
-	return r.timingLine(g.tl, g.tr, g.bl, g.mTop, g.mRight, g.mLeft, n) || r.timingLine(g.tl, g.bl, g.tr, g.mLeft, g.mDown, g.mTop, n)
+// timing counts the changes along the timing patterns (section 6.3.5), which lie three modules inside of the line between the finders' centres. It returns by how
+// many each is off what the size asks for, as a share of that with two changes more: at random half of them are there.
+func (r *Reader) timing(g *legs, n float64) (top, left float64) {
+	return r.timingLine(g.tl, g.tr, g.bl, g.mTop, g.mRight, g.mLeft, n), r.timingLine(g.tl, g.bl, g.tr, g.mLeft, g.mDown, g.mTop, n)
 }
 
-func (r *Reader) timingLine(a, b, side *luma.Finder, ma, mb, ms, n float64) bool {
+// The shares by which one timing pattern may be off, and both where they are plainly there.
+const (
+	timingOff   = 0.34
+	timingPlain = 0.22
+)
+
+func (r *Reader) timingLine(a, b, side *luma.Finder, ma, mb, ms, n float64) float64 {
 	u, v := b.Center.Sub(a.Center), side.Center.Sub(a.Center)
 	u, v = u.Mul(1/u.Len()), v.Mul(1/v.Len())
 	from := a.Center.Add(u.Mul(4 * ma)).Add(v.Mul(3 * ms))
@@ -221,7 +242,7 @@ func (r *Reader) timingLine(a, b, side *luma.Finder, ma, mb, ms, n float64) bool
 		r.line = append(r.line, v)
 	}
 	if hi-lo < 8<<8 {
-		return false
+		return 1
 	}
 	changes, state := 0, 0
 	margin := (hi - lo) / 16
@@ -238,7 +259,7 @@ func (r *Reader) timingLine(a, b, side *luma.Finder, ma, mb, ms, n float64) bool
 		}
 	}
 	want := n - 14 + 1
-	return math.Abs(float64(changes)-want) <= 3+0.3*want
+	return max(0, math.Abs(float64(changes)-want)-2) / want
 }
 
 // levelFor returns the level on which modules of the given size are at least two pixels and a half wide, and its scale.
@@ -269,7 +290,7 @@ func (r *Reader) locate(g *legs, version int) (best place, ok bool) {
 
 // consider scores p and keeps it if it is the best.
 func (r *Reader) consider(p *place, light bool, best *place, ok *bool) {
-	p.score = r.agreement(p, light)
+	r.agree(p, light)
 	if !*ok || p.score > best.score {
 		*best, *ok = *p, true
 	}

@@ -81,12 +81,12 @@ func (m *marks) add(x, y int, dark bool) {
 	m.all = append(m.all, mark{luma.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5}, dark})
 }
 
-// agreement returns the mean over the groups of the correlation between the known modules and the picture.
-func (r *Reader) agreement(p *place, light bool) float64 {
+// agree sets the place's agreement: the mean over the groups of the correlation between the known modules and the picture.
+func (r *Reader) agree(p *place, light bool) {
 	l, scale := r.levelFor(p.module())
-	from, total := 0, 0.0
+	from, finders, beside := 0, 0.0, 0.0
 	h := scaled(&p.h, 1/scale)
-	for _, end := range r.marks.ends {
+	for k, end := range r.marks.ends {
 		var n, nd, sum, dark, squares int
 		for _, m := range r.marks.all[from:end] {
 			q := h.At(m.at)
@@ -99,11 +99,16 @@ func (r *Reader) agreement(p *place, light bool) float64 {
 				dark += v
 			}
 		}
-		total += correlation(n, nd, sum, dark, squares, light)
+		if c := correlation(n, nd, sum, dark, squares, light); k < 3 {
+			finders += c
+		} else {
+			beside += c
+		}
 		from = end
 	}
 	r.Work -= 2 * len(r.marks.all)
-	return total / float64(len(r.marks.ends))
+	n := float64(len(r.marks.ends))
+	p.score, p.beside = (finders+beside)/n, beside/(n-3)
 }
 
 func correlation(n, nd, sum, dark, squares int, light bool) float64 {
@@ -144,7 +149,7 @@ func (r *Reader) refine(p *place, light bool) {
 					if !q.setH() {
 						continue
 					}
-					if q.score = r.agreement(&q, light); q.score > p.score+1e-4 {
+					if r.agree(&q, light); q.score > p.score+1e-4 {
 						*p, better = q, true
 					}
 				}

@@ -65,21 +65,28 @@ func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
 		r.used = append(r.used, false)
 	}
 	r.findTriples()
-	finders = r.finders
+	r.tryAll(true, blurred)
+	r.tryAll(false, blurred)
+	return r.found
+}
+
+// tryAll reads the triples that are left, the best ones first. With plain only those are tried whose timing patterns are plainly there: where many symbols lie side
+// by side most triples are of different ones, and those that are read use up their finders.
+func (r *Reader) tryAll(plain, blurred bool) {
+	f := r.finders
 	for i := range r.triples {
 		t := &r.triples[i]
 		if r.Work < 0 {
-			break
+			return
 		}
-		if r.used[t.tl] || r.used[t.tr] || r.used[t.bl] || blurred && !finders[t.tl].Blurred && !finders[t.tr].Blurred && !finders[t.bl].Blurred {
+		if t.done || r.used[t.tl] || r.used[t.tr] || r.used[t.bl] || blurred && !f[t.tl].Blurred && !f[t.tr].Blurred && !f[t.bl].Blurred {
 			continue
 		}
 		before := r.Work
-		if f, ok := r.try(t); ok {
+		if s, ok := r.try(t, plain); ok {
 			r.Work = before // only what was in vain counts
 			r.used[t.tl], r.used[t.tr], r.used[t.bl] = true, true, true
-			r.found = append(r.found, f)
+			r.found = append(r.found, s)
 		}
 	}
-	return r.found
 }

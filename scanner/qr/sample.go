@@ -86,6 +86,24 @@ var attempts = [...]struct {
 	erasures bool
 }{{30, luma.Around, false}, {0, luma.Around, false}, {76, luma.Around, false}, {30, 2, false}, {30, luma.Around, true}}
 
+// readPlain samples a place that needs no care and decodes it.
+func (r *Reader) readPlain(p *place, light bool) (Found, bool) {
+	n := side(p.version)
+	r.mesh.n = 0
+	if p.version >= versionKnown {
+		r.bend(p, light)
+	}
+	r.sample(p, n)
+	r.decoder.Erasures = false
+	m := Modules{Side: n, V: r.grid.Judge(attempts[0].alpha, light)}
+	r.Work -= 8 * n * n
+	s, ok := r.decoder.Decode(&m)
+	if !ok {
+		return Found{}, false
+	}
+	return r.result(p, s, light), true
+}
+
 // read samples a place and decodes it. Where blur hides the alignment patterns, what was taken for them bends the mesh at random, so that is tried straight too.
 func (r *Reader) read(p *place, light bool) (Found, bool) {
 	n := side(p.version)

@@ -14,6 +14,7 @@ import (
 type triple struct {
 	tl, tr, bl int
 	score      float64 // lower is better
+	done       bool    // it was tried, or cannot be a symbol
 }
 
 const (
@@ -21,7 +22,7 @@ const (
 	maxLegRatio   = 3.0  // between the two sides
 	maxCos        = 0.75 // of the angle at the top left
 	maxNeighbours = 14   // finders that are tried as a corner's partners
-	maxTriples    = 600
+	maxTriples    = 6000
 	manyFinders   = 36
 	maxFinders    = 240
 	cleanFinder   = 0.85
