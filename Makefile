@@ -69,7 +69,7 @@ clean: ## everything that was built or run; the demo's state too
 	rm -rf $(VAR)
 
 # The Debian packages that are missing are installed, and only then. Without root or sudo, or when apt fails, this says
-# so and the build goes on with -tags nogocv and the embedded broker; tests that need a browser then skip, and say so.
+# so and the build goes on with -tags nogocv and the embedded broker; tests that need a browser or a PKCS #11 token then skip, and say so.
 define install
 	@missing="$(strip $(1))"; [ -n "$$missing" ] || exit 0; \
 	as=; if [ "$$(id -u)" != 0 ]; then as=sudo; command -v sudo >/dev/null || { \
@@ -86,4 +86,4 @@ deps:
 		$(call absent,mosquitto,mosquitto),building with -tags nogocv and the embedded broker)
 
 deps-test:
-	$(call install,$(call absent,chromium,chromium fonts-noto-cjk) $(call absent,zint,zint),tests that need them are skipped)
+	$(call install,$(call absent,chromium,chromium fonts-noto-cjk) $(call absent,zint,zint) $(call absent,softhsm2-util,softhsm2),tests that need them are skipped)

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 
+	"citygate/internal/pkcs11key"
 	"citygate/trust/registry"
 	"github.com/alecthomas/kong"
 )
@@ -150,6 +151,10 @@ func hint(err error) string {
 		return "have the national registry enter it (cityregistry allocate), then take the answer with cityregistry accept"
 	case errors.Is(err, registry.ErrSignAgain):
 		return "cityregistry sign-allocation --index N in the city, N as above, then allocate --signed here"
+	case errors.Is(err, pkcs11key.ErrPIN):
+		return "name a file of mode 0600 with the PIN in the key's URI (pin-source=file:/path), or run where there is a terminal; a wrong PIN is not tried twice"
+	case errors.Is(err, pkcs11key.ErrNoEd25519):
+		return "keep the notes' keys in files (--notes-in-files) and make the issuer key with --issuer-alg es256"
 	case errors.Is(err, registry.ErrAllocated):
 		return "revoke the record that stands (cityregistry revoke), then issue with another --request"
 	case errors.Is(err, fs.ErrNotExist):

@@ -32,19 +32,29 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	t.Parallel() // nearly all time goes into waiting for the disk and for checkpoints
-	d := &desk{t: t, dir: t.TempDir()}
+	var skeys []string
 	for i := range 3 {
-		skey, vkey, err := witness.GenerateKey(fmt.Sprintf("witness.example/w%d", i+1))
+		skey, _, err := witness.GenerateKey(fmt.Sprintf("witness.example/w%d", i+1))
 		if err != nil {
 			t.Fatal(err)
 		}
+		skeys = append(skeys, skey)
+	}
+	return newDeskWith(t, skeys)
+}
+
+// newDeskWith is newDesk with witnesses that have these keys.
+func newDeskWith(t *testing.T, skeys []string) *desk {
+	t.Helper()
+	d := &desk{t: t, dir: t.TempDir()}
+	for i, skey := range skeys {
 		w, err := witness.New(witness.Options{Dir: d.path(fmt.Sprintf("w%d", i)), Key: skey})
 		if err != nil {
 			t.Fatal(err)
 		}
 		s := httptest.NewServer(w)
 		t.Cleanup(func() { s.Close(); w.Close() })
-		d.witnesses, d.flags = append(d.witnesses, w), append(d.flags, "--witness", vkey+"="+s.URL)
+		d.witnesses, d.flags = append(d.witnesses, w), append(d.flags, "--witness", w.VerifierKey()+"="+s.URL)
 	}
 	return d
 }
@@ -74,11 +84,12 @@ func (d *desk) do(args ...string) string {
 }
 
 // found makes a national registry and a city that may issue.
-func (d *desk) found() {
+func (d *desk) found(flags ...string) {
 	d.t.Helper()
-	d.do(append([]string{"init", "--dir", d.path("cn"), "--national", "--origin", "citygate.example", "--name", "zh=国家登记处,en=National registry"}, d.flags...)...)
+	flags = append(flags, d.flags...)
+	d.do(append([]string{"init", "--dir", d.path("cn"), "--national", "--origin", "citygate.example", "--name", "zh=国家登记处,en=National registry"}, flags...)...)
 	d.do(append([]string{"init", "--dir", d.path("sjz"), "--prefix", "MA.156.1301", "--short", "sjz", "--host", "ID.SJZ.EXAMPLE",
-		"--name", "zh=石家庄,en=Shijiazhuang"}, d.flags...)...)
+		"--name", "zh=石家庄,en=Shijiazhuang"}, flags...)...)
 	for key := range strings.Lines(d.do("logs", "--dir", d.path("cn"), "--dir", d.path("sjz"))) {
 		for _, w := range d.witnesses {
 			if err := w.AddLog(strings.TrimSpace(key)); err != nil {

@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
 	"citygate/internal/durable"
+	"citygate/internal/pkcs11key"
 	"citygate/trust/registry"
 	"citygate/trust/registry/witness"
 	"golang.org/x/mod/sumdb/note"
@@ -30,13 +32,19 @@ type initCmd struct {
 	Origin   string            `help:"Begins the logs' origins, such as citygate.example. By default the first host in small letters."`
 	Witness  []string          `sep:"none" placeholder:"VKEY=URL" help:"A witness: verifier key, =, URL. Repeat for each."`
 	Quorum   int               `help:"How many of them must cosign. By default more than half."`
+	Token    string            `placeholder:"PKCS11-URI" help:"Make the keys on this token instead of in files: pkcs11:token=NAME?module-path=/lib.so&pin-source=file:/path. Without pin-source the PIN is asked for."`
+	Notes    bool              `name:"notes-in-files" help:"With --token, keep all keys but the issuer's in files: for a token without Ed25519."`
+	Alg      string            `name:"issuer-alg" enum:"ed25519,es256,sm2" default:"ed25519" help:"Algorithm of the issuer key: ed25519, es256 or sm2."`
 	Mirror   []string          `help:"Base URL where the logs are served, for the directory. Repeat for more."`
 }
 
 // Run makes the folder and prints the enrolment request.
 func (c *initCmd) Run(o *office) error {
 	cfg := registry.Config{National: c.National, Prefix: c.Prefix, Short: c.Short, Names: c.Name, Hosts: c.Host, Origin: c.Origin,
-		Quorum: c.Quorum, Mirrors: c.Mirror}
+		Quorum: c.Quorum, Mirrors: c.Mirror, Token: c.Token, NotesInFiles: c.Notes}
+	if c.Alg != "ed25519" {
+		cfg.IssuerAlg = c.Alg
+	}
 	if c.National && c.Prefix == "" {
 		cfg.Prefix = "MA.156"
 	}
@@ -56,7 +64,9 @@ func (c *initCmd) Run(o *office) error {
 	if cfg.Quorum == 0 {
 		cfg.Quorum = len(cfg.Witnesses)/2 + 1
 	}
-	if err := registry.Create(c.Dir, cfg); err != nil {
+	if err := registry.Create(c.Dir, cfg); hint(err) != "" {
+		return err
+	} else if err != nil {
 		return hinted{err, "cityregistry init --help names what a registry needs"}
 	}
 	if c.National {
@@ -189,6 +199,7 @@ type keygenCmd struct {
 	Key       string `required:"" type:"path" help:"File for the secret key; it must not exist."`
 	Name      string `help:"A witness's name, such as witness.example/w1."`
 	Holder    bool   `help:"Make the key of a person or machine that presents codes, instead of a witness's."`
+	Token     string `placeholder:"PKCS11-URI" help:"Make it on this token; the file then holds its URI."`
 	Directory bool   `help:"Make an institute's directory key, instead of a witness's."`
 }
 
@@ -196,6 +207,9 @@ type keygenCmd struct {
 func (c *keygenCmd) Run(o *office) error {
 	if c.Holder == (c.Name != "") || c.Holder && c.Directory {
 		return usageError{errors.New("keygen needs either --name or --holder")}
+	}
+	if c.Token != "" {
+		return c.onToken(o)
 	}
 	if c.Holder {
 		pub, priv, err := ed25519.GenerateKey(rand.Reader)
@@ -216,6 +230,45 @@ func (c *keygenCmd) Run(o *office) error {
 		return hinted{err, "a name has no space and no plus, such as witness.example/w1"}
 	}
 	if err := durable.WriteNew(c.Key, []byte(skey+"\n"), 0o600); err != nil {
+		return err
+	}
+	return o.answer(map[string]string{"vkey": vkey}, vkey)
+}
+
+// onToken makes the key on a token. Its label there is the name, and "holder" for a holder, who has none.
+func (c *keygenCmd) onToken(o *office) error {
+	if _, err := os.Stat(c.Key); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fmt.Errorf("make key: %s: %w", c.Key, fs.ErrExist), err)
+	}
+	u, err := pkcs11key.ParseURI(c.Token)
+	if err != nil {
+		return usageError{err}
+	}
+	label := c.Name
+	if c.Holder {
+		label = "holder"
+	} else if _, _, err := witness.GenerateKey(label); err != nil { // is it a name?
+		return hinted{err, "a name has no space and no plus, such as witness.example/w1"}
+	}
+	if u, err = pkcs11key.Generate(u, label, pkcs11key.Ed25519); err != nil {
+		return err
+	}
+	key, err := pkcs11key.Open(u)
+	if err != nil {
+		return err
+	}
+	public := key.Public().(ed25519.PublicKey)
+	if err := durable.WriteNew(c.Key, []byte(u.String()+"\n"), 0o600); err != nil {
+		return err
+	}
+	if c.Holder {
+		return o.answer(map[string]string{"holder": hex.EncodeToString(public)}, hex.EncodeToString(public))
+	}
+	vkey, err := note.NewEd25519VerifierKey(label, public)
+	if err == nil && !c.Directory {
+		vkey, err = witness.VerifierKey(u.String())
+	}
+	if err != nil {
 		return err
 	}
 	return o.answer(map[string]string{"vkey": vkey}, vkey)

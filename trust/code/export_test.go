@@ -2,4 +2,4 @@ package code
 
 // Verify is the check of a signature over any message, for other people's
 // vectors.
-var Verify = verify
+var Verify = VerifyMessage

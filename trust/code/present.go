@@ -1,6 +1,7 @@
 package code
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
@@ -33,17 +34,17 @@ type Presented struct {
 	Sig   []byte
 }
 
-// Present signs a code with its holder's key. The code's claim 8 must be that
+// Present signs a code with its holder's Ed25519 key, a file's or a token's. The code's claim 8 must be that
 // key's public half. A nonce is 8 to 16 octets, or none.
-func Present(holder ed25519.PrivateKey, c Code, at int64, nonce []byte) (Presented, error) {
+func Present(holder crypto.Signer, c Code, at int64, nonce []byte) (Presented, error) {
 	claims, err := c.Claims()
 	if err != nil {
 		return Presented{}, fmt.Errorf("present code: %w", err)
 	}
-	if len(holder) != ed25519.PrivateKeySize {
+	if k, ok := holder.(ed25519.PrivateKey); holder == nil || ok && len(k) != ed25519.PrivateKeySize {
 		return Presented{}, fmt.Errorf("present code: not an Ed25519 private key")
 	}
-	if !holder.Public().(ed25519.PublicKey).Equal(ed25519.PublicKey(claims.Holder)) {
+	if pub, ok := holder.Public().(ed25519.PublicKey); !ok || !pub.Equal(ed25519.PublicKey(claims.Holder)) {
 		return Presented{}, fmt.Errorf("present code: the key is not the one that claim 8 names")
 	}
 	b, err := c.Marshal()
@@ -51,14 +52,16 @@ func Present(holder ed25519.PrivateKey, c Code, at int64, nonce []byte) (Present
 		return Presented{}, fmt.Errorf("present code: %w", err)
 	}
 	p := Presented{Code: b, At: at, Nonce: nonce}
-	p.Sig = ed25519.Sign(holder, p.message())
+	if p.Sig, err = SignMessage(holder, AlgEd25519, p.message()); err != nil {
+		return Presented{}, fmt.Errorf("present code: %w", err)
+	}
 	return p, nil
 }
 
 // Verify says whether the holder's public key, claim 8 of the code, signed
 // this presentation. It is false for a key that is not fit to verify.
 func (p Presented) Verify(holder []byte) bool {
-	return verify(holder, AlgEd25519, p.message(), p.Sig)
+	return VerifyMessage(holder, AlgEd25519, p.message(), p.Sig)
 }
 
 // ID is the SHA-256 of what the holder signed. A presentation that is shown

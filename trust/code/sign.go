@@ -74,7 +74,12 @@ func (c Code) COSESign1(alg int) ([]byte, error) {
 // Sign signs a body for the key row at directory index key. The signer may be
 // a file's key or a token's; its public key has to fit the algorithm.
 func Sign(priv crypto.Signer, alg int, key uint32, body []byte) ([]byte, error) {
-	message := SigStructure(body, key, alg)
+	return SignMessage(priv, alg, SigStructure(body, key, alg))
+}
+
+// SignMessage makes an issuer key's signature of something other than a
+// record; the message has to begin with what tells it from all others.
+func SignMessage(priv crypto.Signer, alg int, message []byte) ([]byte, error) {
 	switch pub := priv.Public().(type) {
 	case ed25519.PublicKey:
 		if alg == AlgEd25519 {
@@ -89,16 +94,16 @@ func Sign(priv crypto.Signer, alg int, key uint32, body []byte) ([]byte, error) 
 		}
 	}
 	if !Supported(alg) {
-		return nil, fmt.Errorf("sign record: %w: %d", ErrAlgorithm, alg)
+		return nil, fmt.Errorf("sign: %w: %d", ErrAlgorithm, alg)
 	}
-	return nil, fmt.Errorf("sign record: the key does not fit algorithm %d", alg)
+	return nil, fmt.Errorf("sign: the key does not fit algorithm %d", alg)
 }
 
 func signES256(priv crypto.Signer, message []byte) ([]byte, error) {
 	digest := sha256.Sum256(message)
 	der, err := priv.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
-		return nil, fmt.Errorf("sign record: %w", err)
+		return nil, fmt.Errorf("sign: %w", err)
 	}
 	return fixedForm(der)
 }
@@ -107,10 +112,10 @@ func signES256(priv crypto.Signer, message []byte) ([]byte, error) {
 func fixedForm(der []byte) ([]byte, error) {
 	var sig struct{ R, S *big.Int }
 	if rest, err := asn1.Unmarshal(der, &sig); err != nil || len(rest) > 0 {
-		return nil, errors.New("sign record: signer returned no signature of two numbers")
+		return nil, errors.New("sign: signer returned no signature of two numbers")
 	}
 	if sig.R.Sign() <= 0 || sig.S.Sign() <= 0 || sig.R.BitLen() > 4*SigSize || sig.S.BitLen() > 4*SigSize {
-		return nil, errors.New("sign record: signer returned numbers out of range")
+		return nil, errors.New("sign: signer returned numbers out of range")
 	}
 	out := make([]byte, SigSize)
 	sig.R.FillBytes(out[:SigSize/2])
@@ -118,14 +123,34 @@ func fixedForm(der []byte) ([]byte, error) {
 	return out, nil
 }
 
+// KeyOf gives the algorithm of a public key and its octets as the directory
+// has them.
+func KeyOf(pub crypto.PublicKey) (alg int, octets []byte, err error) {
+	switch pub := pub.(type) {
+	case ed25519.PublicKey:
+		return AlgEd25519, pub, nil
+	case *ecdsa.PublicKey:
+		if pub.Curve == elliptic.P256() {
+			octets, err = pub.Bytes()
+			return AlgES256, octets, err
+		}
+		if isSM2(pub.Curve) {
+			return AlgSM2, sm2Octets(pub), nil
+		}
+	}
+	return 0, nil, fmt.Errorf("key: %w", ErrAlgorithm)
+}
+
 // VerifySig says whether a code carries a good signature of a public key. It
 // is false for a code without signature, for an algorithm that this build
 // lacks, and for a key that CheckKey refuses; it never panics.
 func VerifySig(pub []byte, alg int, c Code) bool {
-	return len(c.Sig) == SigSize && verify(pub, alg, SigStructure(c.Body, c.Key, alg), c.Sig)
+	return len(c.Sig) == SigSize && VerifyMessage(pub, alg, SigStructure(c.Body, c.Key, alg), c.Sig)
 }
 
-func verify(pub []byte, alg int, message, sig []byte) bool {
+// VerifyMessage checks what SignMessage made, with the same promises as
+// VerifySig.
+func VerifyMessage(pub []byte, alg int, message, sig []byte) bool {
 	if len(sig) != SigSize || CheckKey(pub, alg) != nil {
 		return false
 	}

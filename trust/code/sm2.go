@@ -37,6 +37,17 @@ func parseSM2(pub []byte) (*ecdsa.PublicKey, error) {
 	return &ecdsa.PublicKey{Curve: sm2.P256(), X: x, Y: y}, nil
 }
 
+// sm2Octets is a public key as an uncompressed point.
+func sm2Octets(pub *ecdsa.PublicKey) []byte {
+	b := make([]byte, 65)
+	b[0] = 4
+	//lint:ignore SA1019 see parseSM2
+	pub.X.FillBytes(b[1:33])
+	//lint:ignore SA1019 see parseSM2
+	pub.Y.FillBytes(b[33:])
+	return b
+}
+
 // isSM2 says whether a key is of SM2's curve.
 func isSM2(curve elliptic.Curve) bool { return curve == sm2.P256() }
 
@@ -56,11 +67,11 @@ func sm2Digest(pub *ecdsa.PublicKey, message []byte) ([]byte, error) {
 func signSM2(priv crypto.Signer, pub *ecdsa.PublicKey, message []byte) ([]byte, error) {
 	digest, err := sm2Digest(pub, message)
 	if err != nil {
-		return nil, fmt.Errorf("sign record: %w", err)
+		return nil, fmt.Errorf("sign: %w", err)
 	}
 	der, err := priv.Sign(rand.Reader, digest, crypto.Hash(0)) // x/crypto has no number for SM3
 	if err != nil {
-		return nil, fmt.Errorf("sign record: %w", err)
+		return nil, fmt.Errorf("sign: %w", err)
 	}
 	return fixedForm(der)
 }

@@ -122,7 +122,7 @@ func Prepare(dir string, witnesses []Witness, quorum int, newLogKeys bool) (Enro
 			return Enrolment{}, fmt.Errorf("prepare: %w", err)
 		}
 		for _, log := range c.logs() {
-			if err := makeNoteKey(dir, logKeyName(log, next.LogKeys), c.origin(log)); err != nil {
+			if err := c.makeNoteKey(dir, logKeyName(log, next.LogKeys), c.origin(log)); err != nil {
 				return Enrolment{}, err
 			}
 			ps, err := c.policies(dir, log)

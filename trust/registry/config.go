@@ -46,6 +46,12 @@ type Config struct {
 	// LogKeys counts the changes of the logs' keys that are in force, and Next is the change that waits, see Prepare.
 	LogKeys int     `json:"log_keys,omitempty"`
 	Next    *Change `json:"next,omitempty"`
+	// Token is the PKCS #11 URI of a token on which the registry's keys are made; absent, they are made as files. See package pkcs11key.
+	Token string `json:"token,omitempty"`
+	// NotesInFiles keeps all keys but the issuer's in files all the same, for a token without Ed25519: notes know no other algorithm.
+	NotesInFiles bool `json:"notes_in_files,omitempty"`
+	// IssuerAlg is the algorithm of new issuer keys: ed25519 (or absent), es256, sm2.
+	IssuerAlg string `json:"issuer_alg,omitempty"`
 	// Root is the root policy that the directory began with; absent while keys and configuration still make it.
 	Root *ledger.RootPolicy `json:"root,omitempty"`
 }
@@ -90,6 +96,9 @@ func (c Config) check() error {
 		return errors.New("no host for the codes' texts")
 	case len(c.Names) == 0:
 		return errors.New("no name for people")
+	}
+	if err := c.checkKeys(); err != nil {
+		return err
 	}
 	keys := make(map[string]string) // by URL
 	for _, s := range c.stages() {

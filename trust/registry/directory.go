@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -27,7 +26,8 @@ type Enrolment struct {
 	Witnesses []string          `json:"witnesses"`
 	Quorum    int               `json:"quorum"`
 	Mirrors   []string          `json:"mirrors,omitempty"`
-	IssuerKey []byte            `json:"issuer_key"` // Ed25519, 32 bytes
+	IssuerKey []byte            `json:"issuer_key"`           // as the directory has it
+	IssuerAlg int               `json:"issuer_alg,omitempty"` // its COSE number; absent is Ed25519
 	Hosts     []string          `json:"hosts"`
 	// Proofs show that the sender holds the keys: see Verify.
 	Proofs [][]byte `json:"proofs,omitempty"`
@@ -103,7 +103,14 @@ func (c Config) enrol(dir, keyFile string) (Enrolment, error) {
 	s := stages[len(stages)-1]
 	e := Enrolment{
 		Version: configVersion, Prefix: c.Prefix, Names: c.Names, AllocKeys: []string{alloc}, Threshold: 1, Witnesses: s.witnessKeys(),
-		Quorum: s.Quorum, Mirrors: c.Mirrors, IssuerKey: issuer.Public().(ed25519.PublicKey), Hosts: c.Hosts,
+		Quorum: s.Quorum, Mirrors: c.Mirrors, Hosts: c.Hosts,
+	}
+	var alg int
+	if alg, e.IssuerKey, err = code.KeyOf(issuer.Public()); err != nil {
+		return Enrolment{}, err
+	}
+	if alg != code.AlgEd25519 {
+		e.IssuerAlg = alg
 	}
 	for log, to := range map[string]*Log{c.RecordsLog(): &e.Records, c.StatusLog(): &e.Status} {
 		ref, err := c.logRef(dir, log, s)
@@ -115,13 +122,21 @@ func (c Config) enrol(dir, keyFile string) (Enrolment, error) {
 	return e, e.prove(dir, c, s, issuer)
 }
 
+// alg is the issuer key's algorithm.
+func (e Enrolment) alg() int {
+	if e.IssuerAlg == 0 {
+		return code.AlgEd25519
+	}
+	return e.IssuerAlg
+}
+
 // rows gives the directory's rows of an enrolment.
 func (e Enrolment) rows() (*ledger.RegistryRow, *ledger.KeyRow) {
 	return &ledger.RegistryRow{
 			Prefix: e.Prefix, Names: e.Names, Records: ledger.LogRef(e.Records), Status: ledger.LogRef(e.Status), AllocKeys: e.AllocKeys,
 			AllocThreshold: e.Threshold, Witnesses: e.Witnesses, Quorum: e.Quorum, Mirrors: e.Mirrors,
 		}, &ledger.KeyRow{
-			Prefix: e.Prefix, Key: e.IssuerKey, Alg: code.AlgEd25519, Hosts: e.Hosts, Records: e.Records.Short, Status: e.Status.Short,
+			Prefix: e.Prefix, Key: e.IssuerKey, Alg: e.alg(), Hosts: e.Hosts, Records: e.Records.Short, Status: e.Status.Short,
 		}
 }
 
@@ -204,7 +219,7 @@ func (r *Registry) allocateKey(row *ledger.KeyRow, enter func(ledger.DirectoryEn
 	for i := range r.fold.Size() {
 		k, _ := r.fold.Key(uint32(i))
 		if k != nil && bytes.Equal(k.Key, row.Key) {
-			if k.Prefix != row.Prefix || !slices.Equal(k.Hosts, row.Hosts) || k.Records != row.Records {
+			if k.Prefix != row.Prefix || k.Alg != row.Alg || !slices.Equal(k.Hosts, row.Hosts) || k.Records != row.Records {
 				return 0, fmt.Errorf("the issuer key has another row, at %d; a row never changes: make a new key", i)
 			}
 			return i, nil

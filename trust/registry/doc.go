@@ -13,12 +13,14 @@
 // # Folder
 //
 //	registry.json           configuration, see Config
-//	keys/issuer.seed        issuer key: Ed25519 seed, 64 hex digits and a newline
+//	keys/issuer.seed        issuer key: Ed25519 seed, 64 hex digits and a newline; or "es256 " or "sm2 " and a secret number of 64 hex digits
 //	keys/{log}.skey         log key, C2SP signing key text, after n changes {log}.{n}.skey; also allocation.skey and, nationally,
 //	                        directory-*.skey of the institutes whose keys are kept here
 //	books/{log}.jsonl       what was decided, before it is logged; see below
 //	books/pending.jsonl     personal records that wait for their batch to be sealed
 //	public/{log}/...        the log as tlog-tiles serves it, and nationally root.json, the root policy that gateways start from, and directory/rotation/{n}
+//
+// With a PKCS #11 token (Config.Token), the file of a key holds its URI instead, package pkcs11key; the label of a key that signs notes is its name.
 //
 // Keys and books have mode 0600; public/ is all that a file server, a mirror or [Handler] may show (`.state` in it is Tessera's, and of no use to others).
 //

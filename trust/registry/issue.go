@@ -2,7 +2,7 @@ package registry
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto"
 	"fmt"
 
 	"citygate/trust/cityid"
@@ -39,7 +39,7 @@ type batch struct {
 }
 
 func (r *Registry) issue(ctx context.Context, drafts []draft) ([]Issued, error) {
-	key, keyIndex, err := r.issuer()
+	key, err := r.issuer()
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (r *Registry) issue(ctx context.Context, drafts []draft) ([]Issued, error) 
 		}
 	}
 	for i, d := range drafts {
-		if err := r.place(&b, d, key, keyIndex); err != nil {
+		if err := r.place(&b, d, key); err != nil {
 			return nil, fmt.Errorf("request %d: %w", i+1, err)
 		}
 	}
@@ -83,7 +83,7 @@ func (b *batch) take(w row) error {
 }
 
 // place finds out what a draft becomes: a row, a pending row, nothing new, or a refusal.
-func (r *Registry) place(b *batch, d draft, key ed25519.PrivateKey, keyIndex uint32) error {
+func (r *Registry) place(b *batch, d draft, key issuerKey) error {
 	old, known := b.taken[d.request]
 	if index, ok, err := r.requests.get(d.request); err != nil {
 		return err
@@ -108,14 +108,13 @@ func (r *Registry) place(b *batch, d draft, key ed25519.PrivateKey, keyIndex uin
 	} else if live {
 		return fmt.Errorf("%s: %w at index %d", d.id, ErrAllocated, index)
 	}
-	w := row{Request: d.request, Body: d.body, Key: keyIndex}
+	w := row{Request: d.request, Body: d.body, Key: key.index}
 	b.taken[d.request], b.reserved[d.id] = d.body, d.request
 	if d.body[0] == code.TypePersonal {
 		b.pending = append(b.pending, w)
 		return nil
 	}
-	var err error
-	if w.Sig, err = code.Sign(key, code.AlgEd25519, keyIndex, d.body); err != nil {
+	if err := key.sign(&w); err != nil {
 		return err
 	}
 	w.Index = r.records.book.len() + uint64(len(b.rows))
@@ -177,10 +176,16 @@ func (r *Registry) answer(ctx context.Context, index uint64, leaves subtrees) (I
 
 // issuer gives the issuer key and the directory index of its row. Both come from one reading of the configuration, as another process may
 // enrol the registry or rotate its key at any time.
-func (r *Registry) issuer() (ed25519.PrivateKey, uint32, error) { return LoadIssuer(r.dir) }
+func (r *Registry) issuer() (issuerKey, error) {
+	key, index, err := LoadIssuer(r.dir)
+	if err != nil {
+		return issuerKey{}, err
+	}
+	return newIssuer(key, index)
+}
 
 // LoadIssuer gives the issuer key of the registry in dir and the directory index of its row. It needs no open registry.
-func LoadIssuer(dir string) (ed25519.PrivateKey, uint32, error) {
+func LoadIssuer(dir string) (crypto.Signer, uint32, error) {
 	c, err := ReadConfig(dir)
 	if err != nil {
 		return nil, 0, err

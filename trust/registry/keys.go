@@ -1,9 +1,9 @@
 package registry
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"citygate/internal/durable"
-	"citygate/internal/keyfile"
+	"citygate/internal/pkcs11key"
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -30,66 +30,41 @@ const (
 
 func keyFile(dir, name string) string { return filepath.Join(dir, "keys", name+".skey") }
 
-// IssuerKeyFile is where the registry in dir keeps its issuer key: an Ed25519 seed as 64 hex digits and a newline, mode 0600. It is
-// keys/issuer.seed until the first rotation.
-func IssuerKeyFile(dir string) string {
-	c, err := ReadConfig(dir)
-	if err != nil {
-		c = Config{} // a registry that is being made
-	}
-	return c.issuerKeyFile(dir)
-}
-
-func (c Config) issuerKeyFile(dir string) string {
-	if c.Issuer == "" {
-		return seedFile(dir, firstIssuer)
-	}
-	return seedFile(dir, c.Issuer)
-}
-
-func seedFile(dir, name string) string { return filepath.Join(dir, "keys", name+".seed") }
-
-// LoadIssuerKey reads an issuer key file. Errors never contain the key.
-func LoadIssuerKey(path string) (ed25519.PrivateKey, error) {
-	key, err := keyfile.ReadSeed(path)
-	if err != nil {
-		return nil, fmt.Errorf("read issuer key: %w", err)
-	}
-	return key, nil
-}
-
-// readSecret refuses a key that others may read.
-func readSecret(path string) ([]byte, error) {
+// readSecret reads a key file without the line's end, and refuses one that others may read.
+func readSecret(path string) (string, error) {
 	st, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read key: %w", err)
+		return "", fmt.Errorf("read key: %w", err)
 	}
 	if st.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("key %s is open to other users (mode %04o): set it to 0600", path, st.Mode().Perm())
+		return "", fmt.Errorf("key %s is open to other users (mode %04o): set it to 0600", path, st.Mode().Perm())
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read key: %w", err)
+		return "", fmt.Errorf("read key: %w", err)
 	}
-	return b, nil
+	return strings.TrimSpace(string(b)), nil
 }
 
-// makeIssuerKey makes an issuer key unless there is one of the name.
-func makeIssuerKey(dir, name string) error {
-	_, priv, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return fmt.Errorf("make issuer key: %w", err)
+// makeNoteKey makes an Ed25519 key that signs notes unless there is one: on the token if the registry has one that knows Ed25519, else in a
+// file in note form.
+func (c Config) makeNoteKey(dir, file, name string) error {
+	path := keyFile(dir, file)
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return keep(seedFile(dir, name), hex.EncodeToString(priv.Seed())+"\n")
-}
-
-// makeNoteKey makes an Ed25519 key in note form unless there is one.
-func makeNoteKey(dir, file, name string) error {
+	if c.Token != "" && !c.NotesInFiles {
+		uri, err := c.newTokenKey(name, algEd25519)
+		if err != nil {
+			return fmt.Errorf("make key %s: %w", name, err)
+		}
+		return keep(path, uri+"\n")
+	}
 	skey, _, err := note.GenerateKey(rand.Reader, name)
 	if err != nil {
 		return fmt.Errorf("make key %s: %w", name, err)
 	}
-	return keep(keyFile(dir, file), skey+"\n")
+	return keep(path, skey+"\n")
 }
 
 // keep writes a key that is not there yet, so that creating again after a crash goes on with the keys that exist.
@@ -100,15 +75,52 @@ func keep(path, secret string) error {
 	return nil
 }
 
+// tokenSigner signs notes with a key on a token. The key's label is the signer's name.
+type tokenSigner struct {
+	note.Verifier // of the public half
+	vkey          string
+	key           crypto.Signer
+}
+
+func openTokenSigner(uri string) (tokenSigner, error) {
+	u, err := pkcs11key.ParseURI(uri)
+	if err != nil {
+		return tokenSigner{}, err
+	}
+	key, err := pkcs11key.Open(u)
+	if err != nil {
+		return tokenSigner{}, err
+	}
+	public, ok := key.Public().(ed25519.PublicKey)
+	if !ok {
+		return tokenSigner{}, fmt.Errorf("key %q is not Ed25519, so it signs no notes", u.Object)
+	}
+	s := tokenSigner{key: key}
+	if s.vkey, err = note.NewEd25519VerifierKey(u.Object, public); err != nil {
+		return tokenSigner{}, err
+	}
+	s.Verifier, err = note.NewVerifier(s.vkey)
+	return s, err
+}
+
+// Sign signs a note's text.
+func (s tokenSigner) Sign(msg []byte) ([]byte, error) {
+	return s.key.Sign(rand.Reader, msg, crypto.Hash(0))
+}
+
 // loadSigner reads a key in note form.
 func loadSigner(dir, file string) (note.Signer, error) { return loadSignerFile(keyFile(dir, file)) }
 
 func loadSignerFile(path string) (note.Signer, error) {
-	b, err := readSecret(path)
+	text, err := readSecret(path)
 	if err != nil {
 		return nil, err
 	}
-	s, err := note.NewSigner(strings.TrimSpace(string(b)))
+	if pkcs11key.IsURI(text) {
+		s, err := openTokenSigner(text)
+		return s, wrapped("key "+path, err)
+	}
+	s, err := note.NewSigner(text)
 	if err != nil {
 		return nil, fmt.Errorf("key %s is not a signing key in note form", path)
 	}
@@ -117,15 +129,19 @@ func loadSignerFile(path string) (note.Signer, error) {
 
 // verifierKey reads a key in note form and gives its public half.
 func verifierKey(dir, file string) (string, error) {
-	b, err := readSecret(keyFile(dir, file))
+	text, err := readSecret(keyFile(dir, file))
 	if err != nil {
 		return "", err
 	}
+	if pkcs11key.IsURI(text) {
+		s, err := openTokenSigner(text)
+		return s.vkey, wrapped("key "+keyFile(dir, file), err)
+	}
 	bad := fmt.Errorf("key %s is not a signing key in note form", keyFile(dir, file))
-	if _, err := note.NewSigner(strings.TrimSpace(string(b))); err != nil {
+	if _, err := note.NewSigner(text); err != nil {
 		return "", bad
 	}
-	f := strings.SplitN(strings.TrimSpace(string(b)), "+", 5) // PRIVATE, KEY, name, hash, base64 of type and seed
+	f := strings.SplitN(text, "+", 5) // PRIVATE, KEY, name, hash, base64 of type and seed
 	seed, err := decodeKey(f[4])
 	if err != nil {
 		return "", bad

@@ -1,11 +1,12 @@
 package registry
 
 import (
-	"crypto/ed25519"
+	"crypto"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 
+	"citygate/trust/code"
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -32,9 +33,13 @@ func (e Enrolment) noteKeys() []string {
 }
 
 // prove adds the proofs of the registry's own keys.
-func (e *Enrolment) prove(dir string, c Config, s Change, issuer ed25519.PrivateKey) error {
+func (e *Enrolment) prove(dir string, c Config, s Change, issuer crypto.Signer) error {
 	msg := e.challenge()
-	e.Proofs = [][]byte{ed25519.Sign(issuer, msg)}
+	first, err := code.SignMessage(issuer, e.alg(), msg)
+	if err != nil {
+		return fmt.Errorf("prove issuer key: %w", err)
+	}
+	e.Proofs = [][]byte{first}
 	for _, name := range []string{allocationKey, logKeyName(c.RecordsLog(), s.LogKeys), logKeyName(c.StatusLog(), s.LogKeys)} {
 		signer, err := loadSigner(dir, name)
 		if err != nil {
@@ -49,14 +54,14 @@ func (e *Enrolment) prove(dir string, c Config, s Change, issuer ed25519.Private
 	return nil
 }
 
-// Verify checks the proofs: one Ed25519 signature each of the issuer key, the allocation keys, the keys of the records log and those of the
+// Verify checks the proofs: one signature each of the issuer key, with its algorithm, and, with Ed25519, the allocation keys, the keys of the records log and those of the
 // status log, in this order, over "citygate/v1 enrolment", a zero octet, and SHA-256 of the request's JSON without proofs.
 func (e Enrolment) Verify() error {
 	keys, msg := e.noteKeys(), e.challenge()
 	if len(e.Proofs) != 1+len(keys) {
 		return fmt.Errorf("enrolment request: %d proofs for %d keys", len(e.Proofs), 1+len(keys))
 	}
-	if len(e.IssuerKey) != ed25519.PublicKeySize || !ed25519.Verify(e.IssuerKey, msg, e.Proofs[0]) {
+	if !code.VerifyMessage(e.IssuerKey, e.alg(), msg, e.Proofs[0]) {
 		return errors.New("enrolment request: the sender does not prove that he holds the issuer key")
 	}
 	for i, text := range keys {

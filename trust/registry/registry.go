@@ -115,22 +115,22 @@ func Create(dir string, c Config) error {
 
 func makeKeys(dir string, c Config) error {
 	for _, log := range c.logs() {
-		if err := makeNoteKey(dir, log, c.origin(log)); err != nil {
+		if err := c.makeNoteKey(dir, log, c.origin(log)); err != nil {
 			return err
 		}
 	}
-	if err := makeNoteKey(dir, allocationKey, c.origin(c.Short+"-allocation")); err != nil {
+	if err := c.makeNoteKey(dir, allocationKey, c.origin(c.Short+"-allocation")); err != nil {
 		return err
 	}
 	if c.National {
 		for i := range directoryKeys {
 			file := directoryKey(i)
-			if err := makeNoteKey(dir, file, c.origin(file)); err != nil {
+			if err := c.makeNoteKey(dir, file, c.origin(file)); err != nil {
 				return err
 			}
 		}
 	}
-	return makeIssuerKey(dir, firstIssuer)
+	return c.makeIssuerKey(dir, firstIssuer)
 }
 
 // Open opens the registry in dir and brings its logs up to its books. The first time it begins the logs, which needs a quorum of the

@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -184,9 +183,15 @@ func collect(ctx context.Context, log string, cp ledger.Checkpoint, src mirror.S
 // restoreBook writes the log's book from the log.
 func restoreBook(dir string, cfg Config, log string, cp ledger.Checkpoint) (Restored, error) {
 	r := Restored{Log: log, Size: cp.Size}
-	issuer, err := LoadIssuerKey(IssuerKeyFile(dir))
-	if err != nil {
-		return r, err
+	var issuer issuerKey
+	if cfg.Key != nil {
+		key, err := LoadIssuerKey(cfg.issuerKeyFile(dir))
+		if err != nil {
+			return r, err
+		}
+		if issuer, err = newIssuer(key, *cfg.Key); err != nil {
+			return r, err
+		}
 	}
 	b, err := openBook(bookFile(dir, log))
 	if err != nil {
@@ -221,7 +226,7 @@ func restoreBook(dir string, cfg Config, log string, cp ledger.Checkpoint) (Rest
 }
 
 // restoredRow makes a book's row of a log's entry, and counts it.
-func restoredRow(cfg Config, log string, issuer ed25519.PrivateKey, e []byte, r *Restored) (row, error) {
+func restoredRow(cfg Config, log string, issuer issuerKey, e []byte, r *Restored) (row, error) {
 	if log != cfg.RecordsLog() {
 		return row{Entry: e}, nil
 	}
@@ -237,8 +242,7 @@ func restoredRow(cfg Config, log string, issuer ed25519.PrivateKey, e []byte, r 
 	if err != nil {
 		return row{}, err
 	}
-	w := row{Request: id.String(), Body: e, Key: *cfg.Key}
-	w.Sig, err = code.Sign(issuer, code.AlgEd25519, w.Key, e)
 	r.Records++
-	return w, err
+	w := row{Request: id.String(), Body: e}
+	return w, issuer.sign(&w)
 }

@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,7 @@ import (
 	"path/filepath"
 
 	"citygate/internal/durable"
+	"citygate/trust/code"
 	"citygate/trust/ledger"
 )
 
@@ -24,7 +24,7 @@ func Rotate(dir string) (Enrolment, error) {
 	if err != nil {
 		return Enrolment{}, err
 	}
-	if err := makeIssuerKey(dir, nextIssuer); err != nil {
+	if err := c.makeIssuerKey(dir, nextIssuer); err != nil {
 		return Enrolment{}, err
 	}
 	return c.enrol(dir, seedFile(dir, nextIssuer))
@@ -75,7 +75,11 @@ func Accept(dir string, a Allocation) error {
 // holds reports whether a key file has the secret of a public key.
 func holds(file string, public []byte) (bool, error) {
 	key, err := LoadIssuerKey(file)
-	return err == nil && bytes.Equal(key.Public().(ed25519.PublicKey), public), err
+	if err != nil {
+		return false, err
+	}
+	_, own, err := code.KeyOf(key.Public())
+	return err == nil && bytes.Equal(own, public), err
 }
 
 // Withdraw ends the key row at index key of the directory: from now on only its sealed codes whose index in the records log is below size

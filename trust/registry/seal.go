@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
 	"io/fs"
@@ -58,7 +57,7 @@ func (r *Registry) personal(pending []row) ([]row, error) {
 	if len(pending) == 0 {
 		return nil, nil
 	}
-	key, keyIndex, err := r.issuer()
+	key, err := r.issuer()
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +70,14 @@ func (r *Registry) personal(pending []row) ([]row, error) {
 		k := int(j.Int64())
 		rows[i], rows[k] = rows[k], rows[i]
 	}
-	return rows, r.sign(rows, key, keyIndex)
+	return rows, r.sign(rows, key)
 }
 
 // sign gives rows their indices and signatures. Their key is today's, which may be another than when they were asked for.
-func (r *Registry) sign(rows []row, key ed25519.PrivateKey, keyIndex uint32) (err error) {
+func (r *Registry) sign(rows []row, key issuerKey) error {
 	for i := range rows {
-		rows[i].Key, rows[i].Index = keyIndex, r.records.book.len()+uint64(i)
-		if rows[i].Sig, err = code.Sign(key, code.AlgEd25519, keyIndex, rows[i].Body); err != nil {
+		rows[i].Index = r.records.book.len() + uint64(i)
+		if err := key.sign(&rows[i]); err != nil {
 			return err
 		}
 	}

@@ -137,8 +137,14 @@ func (w *world) enrolled() (national, city *registry.Registry) {
 // enrolledAndClosed leaves the folders of enrolled without an open registry.
 func (w *world) enrolledAndClosed() {
 	w.t.Helper()
-	w.create("cn", w.national())
-	w.create("sjz", w.city())
+	w.foundWith(w.national(), w.city())
+}
+
+// foundWith makes and enrols the two registries with these configurations.
+func (w *world) foundWith(cn, sjz registry.Config) {
+	w.t.Helper()
+	w.create("cn", cn)
+	w.create("sjz", sjz)
 	national, stop := w.open("cn", options())
 	if _, err := national.EnrolSelf(w.t.Context()); err != nil {
 		w.t.Fatal(err)

@@ -13,7 +13,7 @@ package statuslist
 import (
 	"bytes"
 	"compress/zlib"
-	"crypto/ed25519"
+	"crypto"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"citygate/internal/cose"
+	"citygate/trust/code"
 	"citygate/trust/ledger"
 	"github.com/fxamacker/cbor/v2"
 )
@@ -69,12 +70,16 @@ type list struct {
 	List []byte `cbor:"lst"`
 }
 
-// CWT gives the token as a tagged COSE_Sign1 with Ed25519 (-19). key is the issuer key, and index that of its row in the directory, which is the
+// CWT gives the token as a tagged COSE_Sign1 with the algorithm of the issuer key, key, and index that of its row in the directory, which is the
 // kid in 4 octets, big-endian.
-func (t Token) CWT(key ed25519.PrivateKey, index uint32) ([]byte, error) {
+func (t Token) CWT(key crypto.Signer, index uint32) ([]byte, error) {
 	packed, err := t.list()
 	if err != nil {
 		return nil, err
+	}
+	alg, _, err := code.KeyOf(key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("status list: %w", err)
 	}
 	claims := map[int64]any{claimSubject: t.URI, claimIssued: t.Issued.Unix()}
 	if !t.Expires.IsZero() {
@@ -93,14 +98,16 @@ func (t Token) CWT(key ed25519.PrivateKey, index uint32) ([]byte, error) {
 		return nil, fmt.Errorf("status list: %w", err)
 	}
 	kid := binary.BigEndian.AppendUint32(nil, index)
-	if s.Protected, err = cose.Encode(map[int64]any{cose.Algorithm: cose.Ed25519, cose.KeyID: kid, cose.Type: TypeCWT}); err != nil {
+	if s.Protected, err = cose.Encode(map[int64]any{cose.Algorithm: alg, cose.KeyID: kid, cose.Type: TypeCWT}); err != nil {
 		return nil, fmt.Errorf("status list: %w", err)
 	}
 	tbs, err := s.ToBeSigned(nil, s.Payload)
 	if err != nil {
 		return nil, fmt.Errorf("status list: %w", err)
 	}
-	s.Signature = ed25519.Sign(key, tbs)
+	if s.Signature, err = code.SignMessage(key, alg, tbs); err != nil {
+		return nil, fmt.Errorf("status list: %w", err)
+	}
 	return s.Marshal()
 }
 
@@ -116,8 +123,11 @@ type jwtClaims struct {
 	} `json:"status_list"`
 }
 
-// JWT gives the token as a JWS in compact form with Ed25519 (RFC 9864). The kid is the decimal index of the issuer key's row.
-func (t Token) JWT(key ed25519.PrivateKey, index uint32) (string, error) {
+// jwtAlgs are the algorithms' names in a JWS (RFC 9864, RFC 7518).
+var jwtAlgs = map[int]string{code.AlgEd25519: "Ed25519", code.AlgES256: "ES256"}
+
+// JWT gives the token as a JWS in compact form with Ed25519 or ES256. The kid is the decimal index of the issuer key's row.
+func (t Token) JWT(key crypto.Signer, index uint32) (string, error) {
 	packed, err := t.list()
 	if err != nil {
 		return "", err
@@ -127,7 +137,11 @@ func (t Token) JWT(key ed25519.PrivateKey, index uint32) (string, error) {
 		c.Expires = t.Expires.Unix()
 	}
 	c.List.Bits, c.List.List = Bits, base64.RawURLEncoding.EncodeToString(packed)
-	header := map[string]string{"alg": "Ed25519", "kid": strconv.FormatUint(uint64(index), 10), "typ": jwtType}
+	alg, _, err := code.KeyOf(key.Public())
+	if err != nil || jwtAlgs[alg] == "" {
+		return "", fmt.Errorf("status list: a JWT has no name for the algorithm of the issuer key (%d); write a CWT: %w", alg, code.ErrAlgorithm)
+	}
+	header := map[string]string{"alg": jwtAlgs[alg], "kid": strconv.FormatUint(uint64(index), 10), "typ": jwtType}
 	var parts [2]string
 	for i, v := range []any{header, c} {
 		b, err := json.Marshal(v)
@@ -137,7 +151,11 @@ func (t Token) JWT(key ed25519.PrivateKey, index uint32) (string, error) {
 		parts[i] = base64.RawURLEncoding.EncodeToString(b)
 	}
 	signed := parts[0] + "." + parts[1]
-	return signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(key, []byte(signed))), nil
+	sig, err := code.SignMessage(key, alg, []byte(signed))
+	if err != nil {
+		return "", fmt.Errorf("status list: %w", err)
+	}
+	return signed + "." + base64.RawURLEncoding.EncodeToString(sig), nil
 }
 
 // list is the compressed octets of the list.

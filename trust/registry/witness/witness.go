@@ -43,7 +43,7 @@ import (
 type Options struct {
 	// Dir is the folder of the witness's state. It is made when it is missing.
 	Dir string
-	// Key is the witness's signing key in C2SP note form, as [GenerateKey] gives it.
+	// Key is the witness's signing key in C2SP note form, as [GenerateKey] gives it, or the PKCS #11 URI of one on a token.
 	Key string
 	// Logs are the verifier keys of the logs that it cosigns; a key's name is the log's origin. Several keys may have one name.
 	Logs []string
