@@ -31,7 +31,7 @@ func TestWholeWay(t *testing.T) {
 	d := newDemo(options{bin: bin, state: state, once: true, hold: 900 * time.Millisecond, kill: true, outage: true}, &out, &progress)
 	err := d.run(t.Context())
 	if err != nil {
-		t.Fatalf("%v\n%s\n%s", err, progress.String(), out.String())
+		t.Fatalf("%v\n%s\n%s\n%s", err, progress.String(), out.String(), gatewaySaid(state))
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	var s summary
@@ -61,7 +61,8 @@ func TestEmbeddedBrokerAndPages(t *testing.T) {
 	t.Parallel()
 	bin := buildCommands(t)
 	var out, progress lockedBuffer
-	d := newDemo(options{bin: bin, state: t.TempDir(), hold: 900 * time.Millisecond, embedded: true}, &out, &progress)
+	state := t.TempDir()
+	d := newDemo(options{bin: bin, state: state, hold: 900 * time.Millisecond, embedded: true}, &out, &progress)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.run(ctx) }()
@@ -77,7 +78,7 @@ func TestEmbeddedBrokerAndPages(t *testing.T) {
 		return nil
 	})
 	if err != nil {
-		t.Errorf("%v\n%s\n%s", err, progress.String(), out.String())
+		t.Errorf("%v\n%s\n%s\n%s", err, progress.String(), out.String(), gatewaySaid(state))
 	} else {
 		lookAtPages(t, d.addr)
 	}
@@ -85,6 +86,15 @@ func TestEmbeddedBrokerAndPages(t *testing.T) {
 	if err := <-done; err != nil && ctx.Err() == nil {
 		t.Error(err)
 	}
+}
+
+// gatewaySaid is the end of the gateway's log, for a demo that went wrong.
+func gatewaySaid(state string) string {
+	log, err := os.ReadFile(filepath.Join(state, "log", "gateway.log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(log[max(0, len(log)-4000):])
 }
 
 // lookAtPages opens both pages in a browser.

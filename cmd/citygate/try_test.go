@@ -65,11 +65,11 @@ func TestTryScansWithTheBrowsersCamera(t *testing.T) {
 	})
 	p := s.spawn(t, "--try")
 	s.waitFor(t, "/metrics", func(status int, _ string) bool { return status == 200 })
-	ctx, cancel := context.WithTimeout(tab, 30*time.Second)
+	ctx, cancel := context.WithTimeout(tab, 90*time.Second)
 	defer cancel()
 	var facts string
-	err := chromedp.Run(ctx, chromedp.Navigate("http://"+s.address+"/try"), chromedp.WaitVisible("body.accepted"),
-		chromedp.Text("#facts", &facts))
+	err := chromedp.Run(ctx, chromedp.Navigate("http://"+s.address+"/try"),
+		browsertest.Until(`document.body.classList.contains('accepted') && document.getElementById('facts').textContent`, &facts))
 	if err != nil {
 		var now string
 		_ = chromedp.Run(tab, chromedp.Evaluate(`document.body.className + ': ' + document.body.innerText`, &now))

@@ -79,12 +79,11 @@ func TestPhoneReadsTheOfficesLedger(t *testing.T) {
 	tab := phone(t, origin(served), origin(plain.URL))
 	says := func(address string) string {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(tab, 20*time.Second)
+		ctx, cancel := context.WithTimeout(tab, time.Minute)
 		defer cancel()
 		var reason string
-		// A query waits and looks again; a script would be lost with the page that the navigation leaves.
 		err := chromedp.Run(ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(address),
-			chromedp.AttributeValue(`html[data-reason]:not([data-reason=""])`, "data-reason", &reason, nil, chromedp.ByQuery))
+			browsertest.Until(`document.documentElement.dataset.reason`, &reason))
 		if err != nil {
 			t.Fatalf("%.80s: %v", address, err)
 		}
