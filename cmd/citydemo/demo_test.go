@@ -66,7 +66,7 @@ func TestEmbeddedBrokerAndPages(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.run(ctx) }()
-	err := poll(ctx, 2*time.Minute, "answers on the terminal", func() error {
+	err := poll(ctx, 5*time.Minute, "answers on the terminal", func() error {
 		select {
 		case err := <-done:
 			t.Fatalf("the demo ended: %v\n%s", err, progress.String())
