@@ -18,7 +18,8 @@ type Modules struct {
 type Symbol struct {
 	Content
 	Rows, Cols int
-	Changed    int // codewords that were corrected
+	Mirrored   bool // seen from behind
+	Changed    int  // codewords that were corrected
 }
 
 // Decoder turns modules into content. It keeps its working memory, so it is not safe for concurrent use.

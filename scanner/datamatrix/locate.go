@@ -12,6 +12,7 @@ import (
 // corner is an L of two solid sides, in pixels of the finest level: from the end of the bottom side over the corner to the end of the left side.
 type corner struct {
 	right, at, top luma.Point
+	bows           [2]luma.Point // by how much the middles of the bottom and the left side are off the straight lines
 	light          bool
 	pixel          float64 // pixels of the finest level to one of the level on which it was found
 }
@@ -63,7 +64,7 @@ func (r *Reader) pair(pieces []luma.Piece) {
 						first, last = last, first
 					}
 					s := r.level.Scale
-					r.add(corner{first.Mul(s), c.Mul(s), last.Mul(s), turn < 0, s})
+					r.add(corner{right: first.Mul(s), at: c.Mul(s), top: last.Mul(s), light: turn < 0, pixel: s})
 				}
 			}
 			break
@@ -109,158 +110,3 @@ func (r *Reader) add(c corner) {
 		r.corners = append(r.corners, c)
 	}
 }
-
-// far returns where the two far sides meet, as the lines touch the symbol from outside.
-func (r *Reader) far(c *corner) (luma.Point, bool) {
-	bottom, left := c.right.Sub(c.at), c.top.Sub(c.at)
-	top, ok1 := r.touch(c.top, bottom, left, c)
-	side, ok2 := r.touch(c.right, left, bottom, c)
-	if !ok1 || !ok2 {
-		return luma.Point{}, false
-	}
-	upper := r.snap(luma.Piece{From: c.top, To: c.top.Add(top)}, left, c)
-	outer := r.snap(luma.Piece{From: c.right, To: c.right.Add(side)}, bottom, c)
-	return luma.Meet(upper, outer)
-}
-
-const (
-	columns   = 40   // places along a side at which its edge is looked for
-	snapReach = 0.06 // how far from the line, as a share of the other side
-)
-
-// snap moves a line to the edge of the symbol's outermost modules: from outside, the first of the symbol's colour is looked for in columns along the line; the
-// line wanted has many of these next to it and next to none outside. out points away from the symbol.
-func (r *Reader) snap(line luma.Piece, out luma.Point, c *corner) luma.Piece {
-	reach := snapReach * out.Len()
-	l, scale := r.levelFor(reach / 3)
-	normal := out.Mul(1 / out.Len())
-	var depth [columns]float64
-	step := max(scale/2, reach/40)
-	for i := range depth {
-		p := line.From.Add(line.To.Sub(line.From).Mul((float64(i) + 0.5) / columns))
-		depth[i] = -2 * reach
-		for d := reach; d > -reach; d -= step {
-			r.Work--
-			if r.isArea(l, p.Add(normal.Mul(d)).Mul(1/scale), c) {
-				depth[i] = d
-				break
-			}
-		}
-	}
-	tolerance := max(scale*0.7, reach/25)
-	best, a, b := 0, 0.0, 0.0
-	for i := range depth {
-		for j := i + columns/3; j < columns; j++ {
-			if depth[i] < -reach || depth[j] < -reach {
-				continue
-			}
-			slope := (depth[j] - depth[i]) / float64(j-i)
-			score := 0
-			for k, d := range depth {
-				switch off := d - depth[i] - slope*float64(k-i); {
-				case off > tolerance:
-					score -= 3
-				case off > -tolerance:
-					score++
-				}
-			}
-			if score > best {
-				best, a, b = score, depth[i]-slope*(float64(i)+0.5), depth[i]+slope*(columns-float64(i)-0.5)
-			}
-		}
-	}
-	if best < columns/5 {
-		return line
-	}
-	return luma.Piece{From: line.From.Add(normal.Mul(a)), To: line.To.Add(normal.Mul(b))}
-}
-
-// touch turns a line about p, from outside towards the symbol, which lies on the side away from out, until it meets as much of the symbol's colour as an
-// alternating side has. along is about its direction and length.
-func (r *Reader) touch(p, along, out luma.Point, c *corner) (luma.Point, bool) {
-	l, scale := r.levelFor(min(along.Len(), out.Len()) / 12)
-	start := p.Mul(1 / scale)
-	o := out.Mul(1 / out.Len()).Mul(along.Len())
-	length := int(along.Len()/scale) + 1
-	step := max(1, length/80)
-	last := 0.0
-	for a := sweep; a >= -sweep; a-- {
-		slope := math.Tan(float64(a) * math.Pi / 180)
-		dir := along.Add(o.Mul(slope))
-		hits, n := 0, 0
-		d := dir.Mul(1 / (scale * float64(length)))
-		for i := length / 12; i < length*7/8; i += step {
-			q := start.Add(d.Mul(float64(i)))
-			if r.isArea(l, q, c) {
-				hits++
-			}
-			n++
-		}
-		r.Work -= n
-		share := float64(hits) / float64(max(n, 1))
-		if share > touchShare {
-			// Between this degree and the one before: where the share is passed.
-			f := (share - touchShare) / max(share-last, 1e-6)
-			slope = math.Tan((float64(a) + min(f, 1)) * math.Pi / 180)
-			return along.Add(o.Mul(slope)), a < sweep
-		}
-		last = share
-	}
-	return luma.Point{}, false
-}
-
-// touchShare is the share of a line in the symbol's colour at which it is taken to touch an alternating side, half of which has that colour.
-const touchShare = 0.22
-
-// isArea reports whether the pixel at q has the colour of the symbol's dark modules.
-func (r *Reader) isArea(l *luma.Level, q luma.Point, c *corner) bool {
-	v := l.At(q.X, q.Y)
-	t := r.middle
-	return (v < t) != c.light
-}
-
-// levelFor returns the level on which modules of the given size are at least two pixels and a half wide, and its scale.
-func (r *Reader) levelFor(module float64) (*luma.Level, float64) {
-	i := 0
-	for i+1 < len(r.look.Levels) && module/r.look.Levels[i].Scale >= 5 {
-		i++
-	}
-	return r.look.Levels[i], r.look.Levels[i].Scale
-}
-
-// contrast measures dark and light along the legs, half a pixel to three pixels inside and outside, and sets the threshold between them. It is false where
-// the legs are no edges.
-func (r *Reader) contrast(c *corner) bool {
-	centre := c.right.Add(c.top).Mul(0.5)
-	l := r.look.Levels[0]
-	for _, k := range r.look.Levels {
-		if k.Scale == c.pixel {
-			l = k
-		}
-	}
-	var inside, outside, n, good int
-	for _, end := range [...]luma.Point{c.right, c.top} {
-		d := end.Sub(c.at)
-		normal := luma.Point{X: -d.Y, Y: d.X}
-		if normal.Dot(centre.Sub(c.at)) < 0 {
-			normal = normal.Mul(-1)
-		}
-		normal = normal.Mul(1.3 * c.pixel / normal.Len())
-		for i := 1; i < 24; i++ {
-			p := c.at.Add(d.Mul(float64(i) / 24))
-			in, out := p.Add(normal).Mul(1/c.pixel), p.Sub(normal).Mul(1/c.pixel)
-			a, b := l.At(in.X, in.Y), l.At(out.X, out.Y)
-			inside, outside, n = inside+a, outside+b, n+1
-			if (a < b) != c.light {
-				good++
-			}
-		}
-	}
-	r.Work -= 2 * n
-	inside, outside = inside/n, outside/n
-	r.middle = (inside + outside) / 2
-	return good*8 >= n*7 && (outside-inside > minEdge) != (inside-outside > minEdge)
-}
-
-// minEdge is the least difference across a leg, in 1/256 gray levels.
-const minEdge = 10 << 8

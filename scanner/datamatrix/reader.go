@@ -27,7 +27,10 @@ type Reader struct {
 	level    *luma.Level        // on which outlines are followed
 	corners  []corner
 	middle   int // threshold of the corner at hand, in 1/256 gray levels
+	step     int // the difference there
+	list     [shortlist]place
 	grid     luma.Grid
+	mirrored []int16
 	decoder  *Decoder
 	found    []Found
 }
@@ -71,7 +74,11 @@ func (r *Reader) inside(c *corner) bool {
 		q := &r.found[i].Corners
 		in := true
 		for k := range q {
-			in = in && q[(k+1)%4].Sub(q[k]).Cross(c.at.Sub(q[k])) > -2*c.pixel*q[(k+1)%4].Sub(q[k]).Len()
+			off := q[(k+1)%4].Sub(q[k]).Cross(c.at.Sub(q[k]))
+			if r.found[i].Mirrored {
+				off = -off
+			}
+			in = in && off > -2*c.pixel*q[(k+1)%4].Sub(q[k]).Len()
 		}
 		if in {
 			return true
@@ -82,9 +89,11 @@ func (r *Reader) inside(c *corner) bool {
 
 // try reads the symbol of a corner.
 func (r *Reader) try(c *corner) {
-	if !r.contrast(c) {
+	ok := r.contrast(c)
+	if !ok {
 		return
 	}
+	r.follow(c)
 	flat := c.right.Add(c.top).Sub(c.at)
 	candidates := [...]luma.Point{flat, flat}
 	n := 1
@@ -96,14 +105,23 @@ func (r *Reader) try(c *corner) {
 		if !q.Convex() {
 			continue
 		}
-		p, ok := r.fit(q, c.light)
-		if p.size != nil {
-		}
-		if ok && r.read(&p, c.light) {
-			return
+		for _, p := range r.fit(q, luma.Quad{c.bows[0], c.bows[1], c.bows[0], c.bows[1]}, c.light) {
+			if r.read(&p, c.light) {
+				return
+			}
+			if p.score < bendScore || r.Work < 0 {
+				continue
+			}
+			r.bend(&p, c.light)
+			if p.bent && r.read(&p, c.light) {
+				return
+			}
 		}
 	}
 }
+
+// bendScore is the agreement from which on a symbol that is not read is taken to be bent.
+const bendScore = 0.75
 
 // attempts are the strengths of sharpening, in 1/256, and the surroundings, in modules, with which a sampled symbol is judged, and whether erasures are tried.
 var attempts = [...]struct {
@@ -120,8 +138,8 @@ func (r *Reader) read(p *place, light bool) bool {
 	for y := range rows {
 		for x := range cols {
 			c := luma.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5}
-			at := p.h.At(c)
-			u, v := p.h.At(luma.Point{X: c.X + 0.2, Y: c.Y}).Sub(at), p.h.At(luma.Point{X: c.X, Y: c.Y + 0.2}).Sub(at)
+			at := p.at(c)
+			u, v := p.at(luma.Point{X: c.X + 0.2, Y: c.Y}).Sub(at), p.at(luma.Point{X: c.X, Y: c.Y + 0.2}).Sub(at)
 			r.grid.Gray[y*cols+x] = int32(l.Patch(at.Mul(1/scale), u.Mul(1/scale), v.Mul(1/scale)))
 		}
 	}
@@ -131,9 +149,33 @@ func (r *Reader) read(p *place, light bool) bool {
 		r.Work -= 8 * rows * cols
 		r.decoder.Erasures = a.erasures
 		if s, ok := r.decoder.Decode(&m); ok {
-			r.found = append(r.found, Found{Symbol: s, Light: light, Corners: p.quad})
+			r.keep(s, p.quad, light)
 			return true
+		}
+		if rows == cols && !a.erasures {
+			m.V = r.mirror(m.V, rows)
+			if s, ok := r.decoder.Decode(&m); ok {
+				q := p.quad
+				r.keep(s, luma.Quad{q[2], q[1], q[0], q[3]}, light)
+				return true
+			}
 		}
 	}
 	return false
+}
+
+func (r *Reader) keep(s Symbol, q luma.Quad, light bool) {
+	s.Mirrored = !q.Convex()
+	r.found = append(r.found, Found{Symbol: s, Light: light, Corners: q})
+}
+
+// mirror returns the modules of a square symbol of n rows with its solid sides exchanged.
+func (r *Reader) mirror(v []int16, n int) []int16 {
+	r.mirrored = r.mirrored[:0]
+	for y := range n {
+		for x := range n {
+			r.mirrored = append(r.mirrored, v[(n-1-x)*n+n-1-y])
+		}
+	}
+	return r.mirrored
 }
