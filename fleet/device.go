@@ -34,9 +34,12 @@ type Device struct {
 
 var deviceName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 
+// ValidName tells whether a device may have this name.
+func ValidName(s string) bool { return deviceName.MatchString(s) }
+
 // Validate tells why a device cannot be enrolled.
 func (d Device) Validate() error {
-	if !deviceName.MatchString(d.Name) {
+	if !ValidName(d.Name) {
 		return fmt.Errorf("device name %q: want 1 to 64 of a-z 0-9 _ -", d.Name)
 	}
 	if len(d.Key) != 32 {

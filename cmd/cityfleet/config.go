@@ -36,6 +36,7 @@ type config struct {
 	Mirrors  []string          `toml:"mirrors"`
 	Logs     []string          `toml:"logs"`
 	Limits   limits            `toml:"limits"`
+	Enrol    enrolConfig       `toml:"enrolment"`
 
 	zone *time.Location
 }
@@ -47,6 +48,16 @@ type limits struct {
 	SilentMinutes  int     `toml:"silent_minutes"`
 	CertDays       int     `toml:"cert_days"`
 	OfflinePercent float64 `toml:"offline_percent"`
+}
+
+// enrolConfig says where new gateways ask, and what they are given.
+type enrolConfig struct {
+	Listen     string   `toml:"listen"`
+	Authority  string   `toml:"authority"`
+	Brokers    []string `toml:"brokers"`
+	Mirrors    []string `toml:"mirrors"`
+	RootPolicy string   `toml:"root_policy"`
+	OpsVkey    string   `toml:"ops_vkey"`
 }
 
 // explain is what `cityfleet config` prints: every key with its default.
@@ -73,6 +84,13 @@ trust_minutes = 60            # age of a gateway's oldest checkpoint
 silent_minutes = 3            # without any message of a gateway that counts as connected
 cert_days = 14                # that a gateway's certificate should still last
 offline_percent = 1.5         # of all gateways
+[enrolment]                   # of new gateways: cityfleet enrol
+listen = ""                   # address of the HTTPS endpoint for their first start, such as ":8491"; empty: none
+authority = "pki"             # folder of the authority: cityfleet cert makes it; the server reads ca.pem, enrol.pem, enrol.key
+brokers = []                  # as gateways reach them: ["tls://broker.example:8883"]
+mirrors = []                  # of the logs, as gateways reach them: ["https://ledger.example"]
+root_policy = "root.json"     # the root policy that they are given
+ops_vkey = ""                 # the operations' verifier key that they pin; empty: that of ops_key, if it is here
 `
 
 func loadConfig(path string) (*config, error) {
@@ -80,7 +98,8 @@ func loadConfig(path string) (*config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	c := &config{Listen: "127.0.0.1:8490", Language: "en", TimeZone: "UTC", ClientID: "fleet", Workers: 2}
+	c := &config{Listen: "127.0.0.1:8490", Language: "en", TimeZone: "UTC", ClientID: "fleet", Workers: 2,
+		Enrol: enrolConfig{Authority: "pki", RootPolicy: "root.json"}}
 	dec := toml.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(c); err != nil {
@@ -130,7 +149,8 @@ func (c *config) check() error {
 }
 
 func (c *config) resolve(dir string) {
-	for _, p := range []*string{&c.Database, &c.CA, &c.Cert, &c.Key, &c.AckKey, &c.OpsKey} {
+	for _, p := range []*string{&c.Database, &c.CA, &c.Cert, &c.Key, &c.AckKey, &c.OpsKey,
+		&c.Enrol.Authority, &c.Enrol.RootPolicy, &c.Enrol.OpsVkey} {
 		if *p != "" && !filepath.IsAbs(*p) && !store.IsURL(*p) {
 			*p = filepath.Join(dir, *p)
 		}

@@ -133,6 +133,10 @@ func withStore(configFile string, f func(*store.Store) error) error {
 	if err != nil {
 		return err
 	}
+	return withDatabase(c, f)
+}
+
+func withDatabase(c *config, f func(*store.Store) error) error {
 	db, err := store.Open(c.Database, store.Options{})
 	if err != nil {
 		return err

@@ -34,7 +34,9 @@ func main() {
 // cli is the command line.
 type cli struct {
 	Serve   serveCommand       `cmd:"" help:"Run the fleet server."`
-	Device  deviceCommand      `cmd:"" help:"Enrol and list gateways."`
+	Enrol   enrolCommand       `cmd:"" help:"Decide on new gateways that ask to come into the fleet."`
+	Cert    certCommand        `cmd:"" help:"Make or renew a certificate of the fleet's own authority."`
+	Device  deviceCommand      `cmd:"" help:"Enrol gateways by hand, and list them."`
 	Command commandCommand     `cmd:"" help:"Give commands to gateways and see how far they are."`
 	Desired desiredCommand     `cmd:"" help:"Set and list desired states."`
 	Finding findingCommand     `cmd:"" help:"List and close findings."`

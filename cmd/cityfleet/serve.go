@@ -66,6 +66,13 @@ func (cmd serveCommand) Run(s *streams) error {
 	if len(c.Mirrors) > 0 {
 		tasks = append(tasks, f.Run)
 	}
+	if c.Enrol.Listen != "" {
+		run, err := enrolEndpoint(c, db, s.log)
+		if err != nil {
+			return err
+		}
+		tasks = append(tasks, run)
+	}
 	return runAll(s.ctx, tasks)
 }
 

@@ -1,5 +1,6 @@
 // Command citygate is a gateway: the daemon, and the tools on its box.
 //
+//	citygate enrol --config FILE --fleet URL --pin PIN   a new device's first start
 //	citygate run --config FILE                 the gateway
 //	citygate scan [--json] FILE…               the codes in pictures
 //	citygate verify --trust FILE TEXT|-        the verdict on a code's text
@@ -28,6 +29,7 @@ const (
 
 const usage = `usage: citygate COMMAND
 
+  enrol    a new device's first start: keys, claim code, certificate
   run      the gateway: camera, verdicts, events, the citizen's page
   scan     read the codes in pictures
   verify   the verdict on a code's text, from a gateway's trust database
@@ -51,7 +53,7 @@ func main() {
 func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	commands := map[string]command{
 		"run": runGateway, "scan": runScan, "verify": runVerify, "config": runConfig, "version": runVersion,
-		"doctor": runDoctor,
+		"doctor": runDoctor, "enrol": runEnrol,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)

@@ -18,7 +18,7 @@ import (
 	"citygate/internal/qrcode"
 )
 
-var screens = flag.String("screens", "", "folder to write pictures of the page /try to")
+var screens = flag.String("screens", "", "folder to write pictures of the pages to")
 
 // webcam writes a film for Chromium's fake camera: one JPEG picture after the other, a code first, then an empty wall.
 func webcam(t *testing.T, text string) string {

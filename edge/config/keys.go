@@ -112,11 +112,7 @@ func (c *Config) literal(name string) string {
 		case bool:
 			return strconv.FormatBool(f)
 		case []string:
-			parts := make([]string, len(f))
-			for i, s := range f {
-				parts[i] = quote(s)
-			}
-			return "[" + strings.Join(parts, ", ") + "]"
+			return quoteList(f)
 		case Text:
 			var parts []string
 			for _, lang := range []string{"zh-CN", "en"} {
@@ -128,6 +124,14 @@ func (c *Config) literal(name string) string {
 		}
 	}
 	panic("config: no field for key " + name)
+}
+
+func quoteList(list []string) string {
+	parts := make([]string, len(list))
+	for i, s := range list {
+		parts[i] = quote(s)
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
 }
 
 // quote writes a TOML basic string; strconv.Quote would write \x escapes, which TOML does not have.

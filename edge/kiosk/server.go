@@ -137,7 +137,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.o.Metrics)
-	return guard(mux)
+	return Guard(mux)
 }
 
 func serve(w http.ResponseWriter, r *http.Request, name string, b []byte) {
@@ -145,8 +145,9 @@ func serve(w http.ResponseWriter, r *http.Request, name string, b []byte) {
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(b))
 }
 
-// guard refuses what the kiosk's own browser never sends: another Host (DNS rebinding), another Origin, a body.
-func guard(next http.Handler) http.Handler {
+// Guard refuses what the kiosk's own browser never sends: another Host (DNS rebinding), another Origin, a body. Whatever
+// else is shown on the kiosk's address stands behind it too.
+func Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)

@@ -16,25 +16,27 @@ func (s *Store) AddDevice(ctx context.Context, d fleet.Device) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
-	return s.inTx(ctx, []string{d.Name}, func(tx *sql.Tx) error {
-		// The row first, so that of two servers that enrol one name at once the second finds the first one's key.
-		_, err := tx.ExecContext(ctx, `INSERT INTO devices (name, event_key, title, place, added_us)
-			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`, d.Name, d.Key, d.Title, d.Place, micros(s.now()))
-		var key []byte
-		if err == nil {
-			err = tx.QueryRowContext(ctx, `SELECT event_key FROM devices WHERE name = $1`, d.Name).Scan(&key)
-		}
-		if err == nil && !bytes.Equal(key, d.Key) {
-			return fmt.Errorf("device %s: %w", d.Name, fleet.ErrDeviceExists)
-		}
-		if err == nil {
-			_, err = tx.ExecContext(ctx, `UPDATE devices SET title = $1, place = $2 WHERE name = $3`, d.Title, d.Place, d.Name)
-		}
-		if err != nil {
-			return fmt.Errorf("enrol device %s: %w", d.Name, err)
-		}
-		return nil
-	})
+	return s.inTx(ctx, []string{d.Name}, func(tx *sql.Tx) error { return s.addDevice(ctx, tx, d) })
+}
+
+func (s *Store) addDevice(ctx context.Context, tx *sql.Tx, d fleet.Device) error {
+	// The row first, so that of two servers that enrol one name at once the second finds the first one's key.
+	_, err := tx.ExecContext(ctx, `INSERT INTO devices (name, event_key, title, place, added_us)
+		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`, d.Name, d.Key, d.Title, d.Place, micros(s.now()))
+	var key []byte
+	if err == nil {
+		err = tx.QueryRowContext(ctx, `SELECT event_key FROM devices WHERE name = $1`, d.Name).Scan(&key)
+	}
+	if err == nil && !bytes.Equal(key, d.Key) {
+		return fmt.Errorf("device %s: %w", d.Name, fleet.ErrDeviceExists)
+	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `UPDATE devices SET title = $1, place = $2 WHERE name = $3`, d.Title, d.Place, d.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("enrol device %s: %w", d.Name, err)
+	}
+	return nil
 }
 
 // Device returns one row of the enrolment list, or fleet.ErrUnknownDevice.

@@ -46,16 +46,52 @@ type Authority struct {
 
 // Open loads the authority in dir, or makes one there with the given common name when the folder has none.
 func Open(dir, name string, now func() time.Time) (*Authority, error) {
-	a := &Authority{dir: dir, now: now}
+	a, err := Load(dir, now)
+	if errors.Is(err, fs.ErrNotExist) {
+		a = &Authority{dir: dir, now: now}
+		return a, a.create(name)
+	}
+	return a, err
+}
+
+// Load loads the authority in dir; the error wraps [fs.ErrNotExist] when the folder has none.
+func Load(dir string, now func() time.Time) (*Authority, error) {
 	cert, key, err := readPair(filepath.Join(dir, RootCert), filepath.Join(dir, rootKey))
-	switch {
-	case err == nil:
-		a.cert, a.key = cert, key
-		return a, nil
-	case !errors.Is(err, fs.ErrNotExist):
+	if err != nil {
 		return nil, fmt.Errorf("open certificate authority: %w", err)
 	}
-	return a, a.create(name)
+	return &Authority{dir: dir, cert: cert, key: key, now: now}, nil
+}
+
+// ReadCert reads the first certificate of a PEM file, such as [RootCert] of an authority whose key is elsewhere.
+func ReadCert(file string) (*x509.Certificate, error) {
+	der, err := readPEM(file, "CERTIFICATE")
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return cert, nil
+}
+
+// Cert is the authority's own certificate.
+func (a *Authority) Cert() *x509.Certificate { return a.cert }
+
+// Certify signs a client certificate for a key that its holder made itself, and returns its DER. Nothing is written.
+func (a *Authority) Certify(name string, pub *ecdsa.PublicKey, life time.Duration) ([]byte, error) {
+	_, der, err := a.sign(leaf(name), pub, life)
+	return der, err
+}
+
+// leaf is the certificate of a client.
+func leaf(name string) *x509.Certificate {
+	return &x509.Certificate{
+		Subject:     pkix.Name{CommonName: name},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
 }
 
 func (a *Authority) create(name string) error {
@@ -79,23 +115,24 @@ func (a *Authority) create(name string) error {
 	return writePair(filepath.Join(a.dir, RootCert), filepath.Join(a.dir, rootKey), der, key)
 }
 
-// Issue makes a key and a certificate with common name name in the authority's folder, unless a pair of that name is
+// Issue is IssueFor a lifetime of 90 days.
+func (a *Authority) Issue(name string, hosts ...string) (certFile, keyFile string, err error) {
+	return a.IssueFor(leafLifetime, name, hosts...)
+}
+
+// IssueFor makes a key and a certificate with common name name in the authority's folder, unless a pair of that name is
 // there that lives for another half of its lifetime. hosts are the DNS names and addresses of a server; a client has
 // none. It returns the two file names.
-func (a *Authority) Issue(name string, hosts ...string) (certFile, keyFile string, err error) {
+func (a *Authority) IssueFor(life time.Duration, name string, hosts ...string) (certFile, keyFile string, err error) {
 	certFile, keyFile = filepath.Join(a.dir, name+".pem"), filepath.Join(a.dir, name+".key")
-	if have, _, err := readPair(certFile, keyFile); err == nil && a.now().Add(leafLifetime/2).Before(have.NotAfter) {
+	if have, _, err := readPair(certFile, keyFile); err == nil && a.now().Add(life/2).Before(have.NotAfter) {
 		return certFile, keyFile, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", fmt.Errorf("make key of %s: %w", name, err)
 	}
-	t := &x509.Certificate{
-		Subject:     pkix.Name{CommonName: name},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
+	t := leaf(name)
 	for _, h := range hosts {
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 		if ip := net.ParseIP(h); ip != nil {
@@ -104,7 +141,7 @@ func (a *Authority) Issue(name string, hosts ...string) (certFile, keyFile strin
 			t.DNSNames = append(t.DNSNames, h)
 		}
 	}
-	_, der, err := a.sign(t, &key.PublicKey, leafLifetime)
+	_, der, err := a.sign(t, &key.PublicKey, life)
 	if err != nil {
 		return "", "", err
 	}
@@ -144,17 +181,13 @@ func writePair(certFile, keyFile string, der []byte, key *ecdsa.PrivateKey) erro
 }
 
 func readPair(certFile, keyFile string) (*x509.Certificate, *ecdsa.PrivateKey, error) {
-	c, err := readPEM(certFile, "CERTIFICATE")
+	cert, err := ReadCert(certFile)
 	if err != nil {
 		return nil, nil, err
 	}
 	k, err := readPEM(keyFile, "PRIVATE KEY")
 	if err != nil {
 		return nil, nil, err
-	}
-	cert, err := x509.ParseCertificate(c)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", certFile, err)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(k)
 	if err != nil {
