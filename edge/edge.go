@@ -72,10 +72,11 @@ type Appender interface {
 	Append(ctx context.Context, e wire.Event) (epoch, seq uint64, err error)
 }
 
-// Screen shows answers and states. Neither call may block.
+// Screen shows answers, states and the nonce that policy demands of holders. No call may block.
 type Screen interface {
 	Answer(kiosk.Answer)
 	State(kiosk.State)
+	Nonce(kiosk.Nonce)
 }
 
 // Gate is told of every accepted scan after its answer was sent. Open must not block.
@@ -107,6 +108,7 @@ type Options struct {
 	Gate    Gate             // default: nothing opens
 	Device  string           // the gateway's name, for the gate
 	Policy  *policy.Policy   // default policy.Default()
+	Nonces  *policy.Nonces   // what the kiosk shows, where the policy demands it; default: new ones where it does
 	Health  *health.Tracker  // default a new one
 	Metrics *Metrics         // default one that nobody reads
 	Place   cityid.ID        // where the gateway stands; zero: no place
@@ -137,13 +139,20 @@ type Gateway struct {
 	pending  []wire.Event // health events to store, oldest first
 	standing []health.Active
 	shown    kiosk.State // what the screen was told last
+	asked    kiosk.Nonce // what the screen was told of the nonce last
 	tickedAt time.Time
+
+	testRead atomic.Bool   // the next scan is the staff mode's test
+	frames   atomic.Uint64 // looked at since the start
 }
 
 // New prepares a gateway; nothing runs before [Gateway.Run].
 func New(o Options) *Gateway {
 	if o.Policy == nil {
 		o.Policy = policy.Default()
+	}
+	if o.Nonces == nil && o.Policy.DemandsNonce() {
+		o.Nonces = policy.NewNonces()
 	}
 	if o.Health == nil {
 		o.Health = health.New()

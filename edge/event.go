@@ -75,11 +75,15 @@ func (g *Gateway) scanEvent(s sighting, reason trust.Reason, now time.Time) wire
 		e.Prio = wire.PrioAlarm
 		e.Detail = map[string]string{"alarm": "good signature, not in the ledger"}
 	}
-	if g.o.source != "" {
+	source := g.o.source
+	if s.test {
+		source = SourceTest
+	}
+	if source != "" {
 		if e.Detail == nil {
 			e.Detail = map[string]string{}
 		}
-		e.Detail["source"] = g.o.source
+		e.Detail["source"] = source
 	}
 	return e
 }
@@ -105,6 +109,7 @@ func (g *Gateway) screenAnswer(s sighting, reason trust.Reason, now time.Time, e
 	a := kiosk.Answer{
 		Epoch: epoch, Seq: seq, At: now, Verdict: string(reason), Class: class.String(), Accept: class == trust.Accepted,
 		Symbology: s.format, Personal: v.Personal,
+		Test: s.test, Staff: !s.test && g.o.Policy.Staff(v, reason, g.o.Place),
 	}
 	if !named(reason) || !v.Accept && !v.SignatureGood {
 		return a

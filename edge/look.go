@@ -26,6 +26,7 @@ type scanKey struct {
 // scan is one that was answered.
 type scan struct {
 	key      scanKey
+	nonce    string // as in sighting
 	accepted bool
 }
 
@@ -34,11 +35,13 @@ type sighting struct {
 	stay     uint64
 	key      scanKey
 	verdict  trust.Verdict
+	nonce    string // that it was checked with, "" where none is shown
 	format   string
 	outline  *[4][2]float64
 	scanned  time.Duration
 	verified time.Duration
 	frameAt  time.Time
+	test     bool // the staff mode's test read
 }
 
 // look reads one frame and answers what is new in it. An error is the camera's: it has to be opened again.
@@ -47,6 +50,7 @@ func (g *Gateway) look(ctx context.Context, f camera.Frame) error {
 	codes := g.o.Tracker.Scan(f.Frame, f.At)
 	scanned := g.o.Now().Sub(begin)
 	g.o.Metrics.frame(scanned)
+	g.frames.Add(1)
 	if err := g.inspect(f, len(codes)); err != nil {
 		return err
 	}
@@ -82,14 +86,12 @@ func rank(s sighting) int {
 // verify gives the verdict on one symbol, by the newest view.
 func (g *Gateway) verify(s *scanner.Sighting, f camera.Frame, scanned time.Duration) sighting {
 	begin := g.o.Now()
-	v := trust.Check(s.Text, g.o.Views.View(), g.o.Policy.Trust, trust.Moment{
-		Now: begin, Synced: g.o.Synced(), Started: g.started, Place: g.o.Place,
-	})
+	v, nonce := g.check(s.Text, trust.Moment{Now: begin, Synced: g.o.Synced(), Started: g.started, Place: g.o.Place})
 	verified := g.o.Now().Sub(begin)
 	g.o.Metrics.verify.Observe(verified.Seconds())
 	return sighting{
 		stay: s.ID, key: scanKey{v.Log, v.Index, v.Reason, v.BodyHash},
-		verdict: v, format: s.Format.String(), outline: outline(&s.Symbol, f.Frame),
+		verdict: v, nonce: nonce, format: s.Format.String(), outline: outline(&s.Symbol, f.Frame),
 		scanned: scanned, verified: verified, frameAt: f.At,
 	}
 }
@@ -126,15 +128,20 @@ func (g *Gateway) answer(ctx context.Context, s sighting) {
 	g.show(kiosk.State{State: kiosk.StateAiming, Outline: s.outline})
 	g.show(kiosk.State{State: kiosk.StateChecking})
 	reason := g.decide.Decide(s.verdict, now)
+	s.test = g.testRead.Load()
 	epoch, seq, err := g.store(ctx, g.scanEvent(s, reason, now))
 	if err != nil {
 		g.show(kiosk.State{State: kiosk.StateIdle})
 		return
 	}
-	g.decide.Remember(s.verdict, reason, now)
-	g.held[s.stay] = scan{s.key, reason.Class() == trust.Accepted}
+	g.testRead.CompareAndSwap(s.test, false)
+	if !s.test {
+		g.decide.Remember(s.verdict, reason, now)
+		g.used(s, reason, now)
+	}
+	g.held[s.stay] = scan{s.key, s.nonce, reason.Class() == trust.Accepted}
 	g.o.Screen.Answer(g.screenAnswer(s, reason, now, epoch, seq))
-	if g.o.Gate != nil && reason.Class() == trust.Accepted {
+	if g.opens(s, reason) {
 		opens := g.o.Gate.Open(relay.Pulse{Device: g.o.Device, Epoch: epoch, Seq: seq, At: now.UTC(), Verdict: string(reason), Kind: s.verdict.Kind})
 		if !opens {
 			g.log.Info("gate was busy", "seq", seq)

@@ -34,6 +34,9 @@ type seen struct{ answer *kiosk.Answer }
 // Answer keeps the newest answer.
 func (s *seen) Answer(a kiosk.Answer) { s.answer = &a }
 
+// Nonce ignores the nonce: a trial's page shows the gateway's own.
+func (s *seen) Nonce(kiosk.Nonce) {}
+
 // State ignores the states on the way: a trial's page draws its own.
 func (s *seen) State(kiosk.State) {}
 

@@ -22,6 +22,7 @@ func (g *Gateway) tick(ctx context.Context) {
 		return
 	}
 	g.tickedAt = now
+	g.showNonce(now)
 	g.names.roll(now)
 	g.watchTrust(now)
 	g.o.Health.Set(health.ClockUnsynced, !g.o.Synced(), "", now)

@@ -186,6 +186,7 @@ type screen struct {
 	store   *store
 	mu      sync.Mutex
 	answers []kiosk.Answer
+	nonces  []kiosk.Nonce
 	states  []kiosk.State
 }
 
@@ -198,6 +199,12 @@ func (s *screen) Answer(a kiosk.Answer) {
 	if a.Seq < 1 || a.Seq > uint64(len(s.store.events)) || s.store.events[a.Seq-1].Verdict != a.Verdict {
 		s.t.Errorf("answer %d %s is shown, its event is not stored", a.Seq, a.Verdict)
 	}
+}
+
+func (s *screen) Nonce(n kiosk.Nonce) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nonces = append(s.nonces, n)
 }
 
 func (s *screen) State(st kiosk.State) {

@@ -64,6 +64,7 @@ func DefaultPolicy() *Policy {
 			code.KindPermit:       personal,
 			code.KindTicket:       personal,
 			code.KindCredential:   personal,
+			code.KindStaff:        personal,
 		},
 	}
 }

@@ -184,6 +184,7 @@ type nothing struct{ view ledger.View }
 func (n *nothing) View() *ledger.View  { return &n.view }
 func (n *nothing) Answer(kiosk.Answer) {}
 func (n *nothing) State(kiosk.State)   {}
+func (n *nothing) Nonce(kiosk.Nonce)   {}
 func (n *nothing) Append(context.Context, wire.Event) (uint64, uint64, error) {
 	return 1, 1, nil
 }

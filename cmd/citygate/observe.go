@@ -79,6 +79,7 @@ func (d *daemon) look(ctx context.Context, now time.Time) {
 		up = d.uplink.Status()
 	}
 	d.conditions(box, up, now)
+	d.readings(box, up, now)
 	g := d.gauges
 	g.depth.Set(float64(box.Depth))
 	g.oldest.Set(box.Oldest.Seconds())

@@ -21,6 +21,7 @@ import (
 	"citygate/edge"
 	"citygate/edge/health"
 	"citygate/edge/kiosk"
+	"citygate/edge/policy"
 	"citygate/edge/relay"
 	"citygate/scanner"
 	"citygate/sync/outbox"
@@ -99,6 +100,8 @@ type daemon struct {
 	relay   *relay.Relay                 // nil where nothing opens
 	gateway atomic.Pointer[edge.Gateway] // nil until the databases are open
 	trial   atomic.Pointer[edge.Trial]   // likewise
+	duty    atomic.Pointer[duty]         // what the staff mode shows; nil before the first look
+	restart chan struct{}                // the staff mode asks for the end, so that the service manager starts anew
 
 	reported []wire.Head // the logs in the last report; owned by observe
 }
@@ -109,13 +112,13 @@ func newDaemon(file string, try bool, log *slog.Logger) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{setup: s, log: log, began: time.Now(), health: health.New(), metrics: prometheus.NewRegistry(), clock: newClock()}
+	d := &daemon{setup: s, log: log, began: time.Now(), health: health.New(), metrics: prometheus.NewRegistry(), clock: newClock(), restart: make(chan struct{}, 1)}
 	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d.gauges = newGauges(d.metrics)
 	o := kiosk.Options{
 		City: s.config.City, Kiosk: s.config.Kiosk, Nearest: s.config.Nearest, Help: s.config.Help, Lens: s.config.Lens,
 		Theme: s.config.Theme, Language: s.config.Language, Progress: d.progress, ClockSet: d.clockShown,
-		Ready: d.readiness, Metrics: promhttp.HandlerFor(d.metrics, promhttp.HandlerOpts{}), Logger: log,
+		Ready: d.readiness, Staff: d.staffMode(), Metrics: promhttp.HandlerFor(d.metrics, promhttp.HandlerOpts{}), Logger: log,
 	}
 	if try {
 		o.Try = d.lookAt
@@ -169,6 +172,14 @@ func (d *daemon) serve(ctx context.Context, front *errgroup.Group, frontCtx cont
 	for _, run := range parts {
 		front.Go(func() error { return run(frontCtx) })
 	}
+	front.Go(func() error {
+		select {
+		case <-d.restart:
+			return errRestart
+		case <-frontCtx.Done():
+			return nil
+		}
+	})
 	front.Go(func() error { // the end of storing ends everything
 		select {
 		case <-storeCtx.Done():
@@ -270,8 +281,12 @@ func (d *daemon) join() error {
 		}})
 		gate = d.relay
 	}
+	var nonces *policy.Nonces // the kiosk's own screen and the page /try show the same
+	if d.policy.DemandsNonce() {
+		nonces = policy.NewNonces()
+	}
 	o := edge.Options{
-		Gate: gate, Device: d.config.Device,
+		Nonces: nonces, Gate: gate, Device: d.config.Device,
 		Open: d.openCamera, Tracker: newTracker(formats), Views: d.cache,
 		Outbox: appender{d.outbox}, Screen: d.page, Policy: d.policy, Health: d.health, Metrics: edge.NewMetrics(d.metrics),
 		Place: place, Version: version(), Synced: d.clock.synced, Logger: d.log,

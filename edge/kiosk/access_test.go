@@ -170,6 +170,7 @@ func nothingMovesAndEverythingFits(t *testing.T, ctx context.Context) {
 				if lang == "en" {
 					head = sc.en
 				}
+				rest(s)
 				if err := chromedp.Run(tab, skip(kiosk.HoldOther)); err != nil {
 					t.Fatal(err)
 				}

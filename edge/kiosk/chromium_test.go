@@ -62,7 +62,7 @@ func open(t *testing.T, ctx context.Context, o kiosk.Options, w, h int64) (*kios
 const overflow = `(() => {
   const bad = [], seen = e => getComputedStyle(e).display !== 'none' && e.getBoundingClientRect().width > 0;
   if (document.documentElement.scrollWidth > innerWidth) bad.push('the page scrolls sideways');
-  for (const e of document.querySelectorAll('h1,.alt,.do,.note,.facts,.top,.controls,.controls button,.privacy,.lens')) {
+  for (const e of document.querySelectorAll('h1,.alt,.do,.note,.facts,.ask,.ask p,.readings,.readings li,.top,.controls,.controls button,.privacy,.lens')) {
     if (!seen(e) || !e.textContent) continue;
     const r = e.getBoundingClientRect();
     if (r.left < -1 || r.right > innerWidth + 1 || r.bottom > innerHeight + 1 || e.scrollWidth > e.clientWidth + 2) bad.push(e.className || e.tagName);
@@ -116,6 +116,7 @@ func TestEveryStateInChromium(t *testing.T) {
 					if lang == "en" {
 						head = sc.en
 					}
+					rest(s)
 					if err := chromedp.Run(tab, skip(kiosk.HoldOther)); err != nil { // the answer before is over
 						t.Fatal(err)
 					}

@@ -4,6 +4,8 @@
 //
 //	event: answer  one judged code; its id is "{epoch}-{seq}", the event's own identity
 //	event: state   idle, aiming, checking or out-of-service, with the outline of the code that is in view
+//	event: nonce   what holders put into what they show here, where policy demands it; see nonce.go
+//	event: staff   the staff mode and its readings; see staff.go
 //	event: beat    every 2 s, as long as the gateway makes progress
 //
 // A page that hears nothing for 4.5 s says "out of service" by itself, so the beat is held back when the pipeline is
@@ -17,8 +19,9 @@
 // Where [Options.Try] is set, /try is the same page with the browser's own camera in place of the gateway's; see
 // try.go.
 //
-// The same listener serves /readyz, /healthz and /metrics. Only GET and HEAD are answered (and POST of a frame
-// to /try), only for a loopback Host, and never for another Origin; the Content-Security-Policy allows this server's own files and nothing else.
+// The same listener serves /readyz, /healthz and /metrics. Only GET and HEAD are answered (and POST of a frame to /try, and of a
+// touch in the staff mode), only for a loopback Host, and never for another Origin; the Content-Security-Policy allows this
+// server's own files and nothing else.
 package kiosk
 
 import (
@@ -71,6 +74,8 @@ type Answer struct {
 	Issuer    map[string]string // the issuing office's name by language, only where the page may name it
 	Lang      string            // the code's own claim of a language, BCP 47
 	Symbology string            // qr, datamatrix, aztec, …
+	Staff     bool              // it opens the staff mode, and is not shown as an answer
+	Test      bool              // the staff mode's test read: shown there, and nothing opened
 }
 
 // Hold is how long the answer stays on the screen.
@@ -112,6 +117,8 @@ type Options struct {
 	Language             string // zh-CN or en; default zh-CN
 
 	Try func(ctx context.Context, p Picture) (*Answer, *[4][2]float64, error) // for /try; nil: there is no such page
+
+	Staff *Staff // what the staff mode shows and does; nil: there is none
 
 	Progress func() time.Time // when the pipeline last made progress; nil: always just now
 	ClockSet func() bool      // whether the clock is synchronised; nil: yes

@@ -1,6 +1,8 @@
 package kiosk_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"citygate/edge/kiosk"
@@ -42,6 +44,61 @@ var scenes = []struct {
 	{"out-of-service", func(s *kiosk.Server) {
 		s.State(kiosk.State{State: kiosk.StateOutOfService, Reason: "camera-missing"})
 	}, "暂停服务", "Out of service", "closed"},
+	{"asked", func(s *kiosk.Server) { s.Nonce(asking); idle(s) }, "请出示二维码", "Show your code", "asked"},
+	{"asked-again", func(s *kiosk.Server) {
+		s.Nonce(asking)
+		s.Answer(lamp("stale-presentation", kiosk.ClassRefused))
+	}, "码已超时", "Code timed out", "asked"},
+	{"staff", openStaff, "检修模式", "Staff mode", "staffing"},
+	{"staff-test", func(s *kiosk.Server) {
+		openStaff(s)
+		touch(s, "read")
+		a := lamp("valid", kiosk.ClassAccepted)
+		a.Test = true
+		s.Answer(a)
+	}, "检修模式", "Staff mode", "staffing"},
+}
+
+// asking is a nonce as a kiosk shows it.
+var asking = kiosk.Nonce{Digits: "48219073", Page: "https://id.sjz.example/citygate.page/holder.html"}
+
+// rest takes away what a scene leaves on the screen beyond its hold.
+func rest(s *kiosk.Server) {
+	s.Nonce(kiosk.Nonce{})
+	touch(s, "leave")
+	idle(s)
+}
+
+func openStaff(s *kiosk.Server) {
+	a := bare("valid", kiosk.ClassAccepted)
+	a.Staff = true
+	s.Answer(a)
+}
+
+// touch is what the page posts, and the status that it gets.
+func touch(s *kiosk.Server, name string) int {
+	r := httptest.NewRequest(http.MethodPost, "/staff/"+name, nil)
+	r.Host = "127.0.0.1:8480"
+	r.Header.Set("Origin", "http://127.0.0.1:8480")
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	return w.Code
+}
+
+// duty is a staff mode with a reading of each kind.
+func duty() *kiosk.Staff {
+	return &kiosk.Staff{
+		Device: "sjz-0042", Version: "1.8.3", TestRead: func(bool) {}, Restart: func() {},
+		Readings: func() []kiosk.Reading {
+			return []kiosk.Reading{
+				{Code: "camera", Mark: kiosk.MarkFine, Value: "1280 × 720"}, {Code: "light", Mark: kiosk.MarkAlarm},
+				{Code: "frames", Mark: kiosk.MarkFine, Value: "29.8 /s"}, {Code: "trust", Mark: kiosk.MarkAttention, Value: "26 h"},
+				{Code: "clock", Mark: kiosk.MarkFine}, {Code: "network", Mark: kiosk.MarkFine},
+				{Code: "waiting", Mark: kiosk.MarkFine, Value: "0"}, {Code: "storage", Mark: kiosk.MarkFine, Value: "1.2 MB"},
+				{Code: "certificate", Mark: kiosk.MarkAttention, Value: "12 d"}, {Code: "relay", Mark: kiosk.MarkOff},
+			}
+		},
+	}
 }
 
 func idle(s *kiosk.Server) { s.State(kiosk.State{State: kiosk.StateIdle}) }
@@ -67,6 +124,6 @@ func options(lang, theme string) kiosk.Options {
 		City:    map[string]string{"zh-CN": "石家庄城市码", "en": "Shijiazhuang city codes"},
 		Kiosk:   map[string]string{"zh-CN": "中山路口 3 号终端", "en": "Zhongshan Road, kiosk 3"},
 		Nearest: map[string]string{"zh-CN": "建设大街 12 号\n→ 向东 180 米", "en": "12 Jianshe St\n→ 180 m east"},
-		Theme:   theme, Language: lang,
+		Theme:   theme, Language: lang, Staff: duty(),
 	}
 }

@@ -32,6 +32,8 @@ type Server struct {
 	hub  *hub
 	page []byte
 	try  []byte // the page /try; nil where there is none
+
+	staff session
 }
 
 // New prepares the page; nothing runs before [Server.Run].
@@ -66,8 +68,17 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Answer shows a judged code at once, whatever is on the screen.
-func (s *Server) Answer(a Answer) { s.hub.answer(a) }
+// Answer shows a judged code at once, whatever is on the screen. A staff code opens the staff mode instead.
+func (s *Server) Answer(a Answer) {
+	a.Staff = a.Staff && a.Accept && s.o.Staff != nil
+	s.hub.answer(a)
+	switch {
+	case a.Staff:
+		s.openStaff()
+	case a.Test:
+		s.testDone()
+	}
+}
 
 // State shows what the gateway is doing. Coordinates that are no numbers are not drawn.
 func (s *Server) State(st State) {
@@ -104,6 +115,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 			if s.o.Now().Sub(s.o.Progress()) < StuckAfter {
 				s.hub.beat(s.o.ClockSet())
 			}
+			s.showStaff()
 		case <-ctx.Done():
 			s.hub.close()
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
@@ -133,6 +145,7 @@ func (s *Server) Handler() http.Handler {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) { serve(w, r, name, b) })
 	}
 	s.handleTry(mux)
+	s.handleStaff(mux)
 	mux.HandleFunc("GET /events", s.events)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.readyz)
@@ -157,7 +170,7 @@ func Guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 		switch {
-		case r.Method != http.MethodGet && r.Method != http.MethodHead && (r.Method != http.MethodPost || r.URL.Path != framePath):
+		case r.Method != http.MethodGet && r.Method != http.MethodHead && (r.Method != http.MethodPost || !posted(r.URL.Path)):
 			http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
 		case !loopbackHost(r.Host):
 			http.Error(w, "this page is served to its own kiosk only", http.StatusMisdirectedRequest)
@@ -168,6 +181,10 @@ func Guard(next http.Handler) http.Handler {
 		}
 	})
 }
+
+// posted says what the page's own scripts post to. A browser sends the Origin with every POST, so one without it is no
+// page of ours: both handlers refuse it.
+func posted(path string) bool { return path == framePath || strings.HasPrefix(path, staffPath) }
 
 func loopbackHost(hostport string) bool {
 	host := hostport

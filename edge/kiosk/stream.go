@@ -34,6 +34,8 @@ type hub struct {
 	mu      sync.Mutex
 	closed  bool                      // guarded by mu; no client is taken any more
 	state   message                   // guarded by mu
+	nonce   message                   // guarded by mu; its event is "" before the first
+	staff   message                   // guarded by mu; likewise
 	answers []Answer                  // guarded by mu; oldest first, at most Replay
 	clients map[chan message]struct{} // guarded by mu; only the hub closes a channel, and removes it then
 }
@@ -51,12 +53,16 @@ func newHub(now func() time.Time) *hub {
 func (h *hub) subscribe(lastID string) chan message {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	c := make(chan message, clientQueue+Replay+1)
+	c := make(chan message, clientQueue+Replay+3)
 	if h.closed {
 		close(c)
 		return c
 	}
-	c <- h.state
+	for _, m := range []message{h.state, h.nonce, h.staff} {
+		if m.event != "" {
+			c <- m
+		}
+	}
 	for _, a := range h.missed(lastID) {
 		c <- h.answerMessage(a)
 	}
@@ -69,7 +75,7 @@ func (h *hub) subscribe(lastID string) chan message {
 func (h *hub) missed(id string) []Answer {
 	if id == "" {
 		n := len(h.answers)
-		if n > 0 && h.now().Sub(h.answers[n-1].At) < h.answers[n-1].Hold() {
+		if n > 0 && !h.answers[n-1].Test && h.now().Sub(h.answers[n-1].At) < h.answers[n-1].Hold() {
 			return h.answers[n-1:]
 		}
 		return nil
@@ -125,6 +131,21 @@ func (h *hub) setState(s State) {
 	h.send(h.state)
 	s.Outline = nil
 	h.state = stateMessage(s) // a client that comes later is not told where a code was
+}
+
+// setNonce and setStaff send what a client that comes later is told too.
+func (h *hub) setNonce(m message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.nonce = m
+	h.send(m)
+}
+
+func (h *hub) setStaff(m message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.staff = m
+	h.send(m)
 }
 
 func (h *hub) beat(clockSet bool) {
@@ -192,9 +213,11 @@ func answerData(a Answer, age time.Duration, kind *uint64) any {
 		HoldMS    int64             `json:"hold_ms"`
 		AgeMS     int64             `json:"age_ms"`
 		Symbology string            `json:"symbology"`
+		Staff     bool              `json:"staff,omitempty"`
+		Test      bool              `json:"test,omitempty"`
 	}{
 		fmt.Sprintf("%016x", a.Epoch), a.Seq, a.At.UTC().Format(time.RFC3339Nano), a.Verdict, a.Class, a.Accept,
-		a.ID, kind, a.Personal, a.Ending, a.Issuer, a.Lang, a.Hold().Milliseconds(), age.Milliseconds(), a.Symbology,
+		a.ID, kind, a.Personal, a.Ending, a.Issuer, a.Lang, a.Hold().Milliseconds(), age.Milliseconds(), a.Symbology, a.Staff, a.Test,
 	}
 }
 

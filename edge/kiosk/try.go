@@ -13,7 +13,7 @@ import (
 //
 //	POST /try/frame?w=640&h=360      Content-Type: application/octet-stream
 //
-// and gets {"answer": …, "outline": …}, both as on /events, both null when there is nothing. A frame leaves the browser
+// and gets {"answer": …, "outline": …}, both as on /events, both null when there is nothing, and the "nonce" where policy demands one. A frame leaves the browser
 // only towards this loopback address, and is kept nowhere.
 
 // MaxSide is the largest width and height of a frame that is taken, in pixels.
@@ -80,8 +80,9 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request) {
 	var said struct {
 		Answer  any            `json:"answer"`
 		Outline *[4][2]float64 `json:"outline"`
+		Nonce   any            `json:"nonce,omitempty"`
 	}
-	said.Outline = outline
+	said.Outline, said.Nonce = outline, s.hub.shownNonce()
 	if answer != nil {
 		var kind *uint64
 		if answer.Kind != 0 {

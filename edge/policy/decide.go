@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"citygate/trust"
+	"citygate/trust/cityid"
 )
 
 // Limits of a Decider's memory. Presentations are valid for 20 s at most (DESIGN.md, section 6); they are remembered
@@ -114,4 +115,10 @@ func (r rules) open(local time.Time) bool {
 		}
 	}
 	return false
+}
+
+// Staff says whether a scan opens the kiosk's staff mode: policy lets its kind, the code was accepted and shown by its
+// holder, and it was issued to somebody of the office that the kiosk at this place belongs to.
+func (p *Policy) Staff(v trust.Verdict, reason trust.Reason, here cityid.ID) bool {
+	return p.rules(v.Kind).staff && reason.Class() == trust.Accepted && v.Presented && !here.IsZero() && v.ID.Nodes() == here.Nodes()
 }

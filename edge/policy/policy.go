@@ -13,10 +13,14 @@
 //	[kinds.ticket]               # by name or by number (claim 3)
 //	fresh = false                # accept signed codes that are too new for the ledger data here
 //	need_nonce = false           # presented codes must carry the nonce that the kiosk shows
+//	staff = false                # an accepted code opens the kiosk's staff mode; true for the kind staff
 //	accept_stale = false         # answer also from older ledger data
 //	accept_clock = false         # answer also by a clock that is not synchronised
 //	hours = ["06:00-23:30"]      # opening hours; [] is always; "22:00-02:00" passes midnight
 //	again = "10s"                # the same code is refused as too-soon for so long after it was accepted
+//
+// A kind that opens the staff mode does so only when its holder presents the code, and only for an identifier of the
+// same office as the kiosk's own: its nodes are those of the place.
 //
 // A [Decider] holds the memory that opening hours do not need but the other two reasons do.
 package policy
@@ -52,6 +56,7 @@ type Policy struct {
 type rules struct {
 	hours []span
 	again time.Duration
+	staff bool
 }
 
 // span is a time of day from begin to before end, in minutes after midnight; end below begin passes midnight.
@@ -66,7 +71,7 @@ func (p *Policy) rules(kind uint64) rules {
 
 // Default is the policy of a gateway without a policy file: that of package trust, always open, no anti-passback.
 func Default() *Policy {
-	return &Policy{Trust: trust.DefaultPolicy(), Zone: time.Local, kinds: map[uint64]rules{}}
+	return &Policy{Trust: trust.DefaultPolicy(), Zone: time.Local, kinds: map[uint64]rules{code.KindStaff: {staff: true}}}
 }
 
 // kindFile is the table of one kind. Pointers tell what the file leaves out.
@@ -75,6 +80,7 @@ type kindFile struct {
 	NeedSignature *bool     `toml:"need_signature"`
 	NeedNonce     *bool     `toml:"need_nonce"`
 	MaxAge        *string   `toml:"max_age"`
+	Staff         *bool     `toml:"staff"`
 	AcceptStale   *bool     `toml:"accept_stale"`
 	AcceptClock   *bool     `toml:"accept_clock"`
 	Hours         *[]string `toml:"hours"`
@@ -126,6 +132,7 @@ func Parse(name string, data []byte) (*Policy, error) {
 	if err := file.Default.apply(&t.Default, &p.rest); err != nil {
 		return nil, fmt.Errorf("policy %s: default: %w", name, err)
 	}
+	p.kinds = map[uint64]rules{}
 	for word, k := range file.Kinds {
 		kind, err := parseKind(word)
 		if err != nil {
@@ -135,10 +142,16 @@ func Parse(name string, data []byte) (*Policy, error) {
 			return nil, fmt.Errorf("policy %s: kinds.%s: there are two tables for this kind", name, word)
 		}
 		row, r := t.For(kind), p.rest
+		r.staff = r.staff || kind == code.KindStaff
 		if err := k.apply(&row, &r); err != nil {
 			return nil, fmt.Errorf("policy %s: kinds.%s: %w", name, word, err)
 		}
 		t.Kinds[kind], p.kinds[kind] = row, r
+	}
+	if _, named := p.kinds[code.KindStaff]; !named {
+		r := p.rest
+		r.staff = true
+		p.kinds[code.KindStaff] = r
 	}
 	for kind, row := range t.Kinds { // kinds that only package trust knows keep the place's hours
 		row.Hours = len(p.rules(kind).hours) > 0
@@ -156,6 +169,7 @@ func (k kindFile) apply(t *trust.KindPolicy, r *rules) error {
 	set(&t.Fresh, k.Fresh)
 	set(&t.NeedSignature, k.NeedSignature)
 	set(&t.NeedNonce, k.NeedNonce)
+	set(&r.staff, k.Staff)
 	set(&t.AcceptStale, k.AcceptStale)
 	set(&t.AcceptClock, k.AcceptClock)
 	if err := duration("max_age", k.MaxAge, &t.MaxAge); err != nil {

@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"image/png"
 	"strconv"
+	"strings"
 )
 
 // MaxScale is the largest number of pixels for a module in a picture: a version 40 symbol is then 11,840 pixels wide.
@@ -51,7 +52,14 @@ func (m Matrix) SVG(moduleMM float64) []byte {
 	mm := strconv.FormatFloat(float64(side)*moduleMM, 'f', -1, 64)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%smm" height="%smm" viewBox="0 0 %d %d" shape-rendering="crispEdges">`, mm, mm, side, side)
-	fmt.Fprintf(&b, `<path fill="#fff" d="M0 0h%dv%dH0z"/><path d="`, side, side)
+	fmt.Fprintf(&b, `<path fill="#fff" d="M0 0h%dv%dH0z"/><path d="%s"/></svg>`, side, side, m.Path())
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+// Path gives the dark modules as the data of one SVG path, in modules, with the quiet zone to the left and above.
+func (m Matrix) Path() string {
+	var b strings.Builder
 	for y := range m.size {
 		for x := 0; x < m.size; {
 			if !m.At(x, y) {
@@ -65,6 +73,5 @@ func (m Matrix) SVG(moduleMM float64) []byte {
 			fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from+QuietZone, y+QuietZone, x-from, x-from)
 		}
 	}
-	b.WriteString("\"/></svg>\n")
-	return b.Bytes()
+	return b.String()
 }

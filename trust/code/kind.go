@@ -14,6 +14,7 @@ const (
 	KindPermit       = 8 // the right to do or be somewhere
 	KindTicket       = 9
 	KindCredential   = 10 // personal
+	KindStaff        = 11 // of those who look after a kiosk: opens its staff mode
 )
 
 var kindNames = [...]string{
@@ -28,6 +29,7 @@ var kindNames = [...]string{
 	KindPermit:       "permit",
 	KindTicket:       "ticket",
 	KindCredential:   "credential",
+	KindStaff:        "staff",
 }
 
 // KindName returns the name of a kind, or "" for one that is not on the list.

@@ -6,13 +6,15 @@
 const $ = id => document.getElementById(id);
 const page = JSON.parse($('page').textContent), words = JSON.parse($('words').textContent);
 const root = document.documentElement, body = document.body;
-const SILENT = 4500, CHECKING = 300, AIMING = 120, KEEP = 20000, LEFT = 60000, HELP = 30000;
+const SILENT = 4500, CHECKING = 300, AIMING = 120, KEEP = 20000, LEFT = 60000, HELP = 30000, SURE = 5000;
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
 let lang = page.language, touched = 0, large = false, help = 0;
 let beat = performance.now(), clockSet = true;
 let state = {state: 'out-of-service', reason: 'starting'}, since = 0;   // the daemon's last word about itself
 let answer = null, until = 0, hold = 0, shown = '';
+let nonce = null;                                                  // what holders take up first, where policy demands it
+let staff = null, tested = null, sure = 0;                         // the staff mode, its test read, and a restart asked for
 
 const pick = pair => pair ? pair[lang === 'zh-CN' ? 0 : 1] : '';
 const other = pair => pair ? pair[lang === 'zh-CN' ? 1 : 0] : '';
@@ -23,6 +25,7 @@ const ui = name => text(pick(words.ui[name]));
 function view(now) {
   if (now - beat > SILENT) return {cls: 'closed', reason: 'daemon'};
   if (answer && now < until) return {cls: answer.class === 'cannot-check' ? 'cannot' : answer.class, answer};
+  if (staff && now < staff.until) return {cls: 'staffing'};
   if (state.state === 'out-of-service') return {cls: 'closed', reason: state.reason};
   if (help > now) return {cls: 'helping'};
   if (state.state === 'checking' && now - since > CHECKING) return {cls: 'checking'};
@@ -35,8 +38,10 @@ function render() {
   if (answer && now >= until) answer = null;                     // nothing of the last person stays
   if (help && now > help) help = 0;
   if (touched && !answer && now - touched > LEFT) { touched = 0; lang = page.language; large = false; }
-  const v = view(now), key = [v.cls, v.reason, v.answer && v.answer.seq, lang, large, state.outline].join();
+  if (staff && now >= staff.until) staff = tested = null;
+  const v = view(now), key = [v.cls, v.reason, v.answer && v.answer.seq, lang, large, state.outline, sure > now].join();
   clock();
+  if (v.cls === 'staffing') countdown(now);
   if (key === shown) return;
   shown = key;
   const asked = v.answer && !touched && v.answer.lang ? v.answer.lang : '';
@@ -51,22 +56,64 @@ function draw(v) {
   if (!v.answer) sill(0);
   const filled = v.cls === 'accepted' || v.cls === 'refused';
   body.className = [v.cls, filled && 'answer', v.answer && 'shown', large && 'large',
-    (v.cls === 'aiming' || v.cls === 'checking') && state.outline && 'seen'].filter(Boolean).join(' ');
+    (v.cls === 'aiming' || v.cls === 'checking') && state.outline && 'seen', asked(v) && 'asked'].filter(Boolean).join(' ');
   const w = v.answer ? words.reasons[v.answer.verdict]
     : v.cls === 'closed' ? [...words.ui.closed, ...(words.closed[v.reason] || words.closed['camera-missing'])]
     : words.rest[v.cls === 'idle' ? 'idle-' + page.lens : v.cls === 'helping' ? 'help' : v.cls];
+  const again = asked(v) && v.answer && words.ui['ask-again'], say = again ? [0, 0, ...again] : w;
   set('head', pick(w));
   set('alt', other(w), lang === 'zh-CN' ? 'en' : 'zh-CN');
   const lines = v.cls === 'helping' ? words.help.map(p => text(pick(p)))
-    : lang === 'zh-CN' ? text(w[2]).split(/(?<=[，；：])/) : [text(w[3])];   // Chinese lines break at punctuation
+    : v.cls === 'staffing' ? [staff.testing ? ui('testing') : tested ? testLine() : '']
+    : lang === 'zh-CN' ? text(say[2]).split(/(?<=[，；：])/) : [text(say[3])];   // Chinese lines break at punctuation
   $('todo').replaceChildren(...lines.filter(Boolean).map(l => lang === 'zh-CN' || v.cls === 'helping' ? el('span', l) : l));
   set('note', v.cls === 'cannot' ? ui('note') : '');
-  facts(v.answer);
+  facts(again ? null : v.answer);
+  ask();
+  if (v.cls === 'staffing') readings();
   chrome(v);
   if (state.outline) outline(state.outline);
   else $('phone').style.transform = '';
   $('art').setAttribute('preserveAspectRatio', innerWidth > innerHeight ? 'xMaxYMax meet' : 'xMaxYMax slice');
   fit(Boolean(v.answer));
+}
+
+// asked says whether the nonce stands beside a state: at rest, and where a code lacked it.
+function asked(v) {
+  return nonce && nonce.digits && (v.cls === 'idle' || v.cls === 'aiming' || v.answer && v.answer.verdict === 'stale-presentation');
+}
+function ask() {
+  const d = nonce && nonce.digits || '', code = $('ask-code'), beside = body.classList.contains('asked') && innerWidth < innerHeight;
+  $('scene').setAttribute('preserveAspectRatio', beside ? 'xMidYMax meet' : 'xMidYMax slice');
+  $('ask-scan').replaceChildren(...ui(nonce && nonce.side ? 'ask-scan' : 'ask-digits').split(/(?<=？)/).map(l => el('span', l)));
+  set('ask-type', nonce && nonce.side ? ui('ask-type') : '');
+  set('ask-digits', d && d.slice(0, 4) + ' ' + d.slice(4));
+  code.classList.toggle('none', !(nonce && nonce.side));
+  if (!nonce || !nonce.side) return;
+  code.setAttribute('viewBox', `0 0 ${nonce.side} ${nonce.side}`);
+  code.firstElementChild.setAttribute('d', nonce.path);
+}
+
+// ---- Staff mode.
+function readings() {
+  const list = $('readings');
+  list.lang = lang;
+  list.replaceChildren(...staff.readings.map(r => {
+    const li = el('li', ''), svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+    svg.setAttribute('aria-hidden', 'true');
+    svg.append(document.createElementNS('http://www.w3.org/2000/svg', 'use'));
+    svg.firstChild.setAttribute('href', '#mark-' + r.mark);
+    li.append(svg, el('b', pick(words.readings[r.code]) || r.code), el('span', pick(words.marks[r.mark])), el('em', r.value || ''));
+    return li;
+  }));
+}
+function testLine() {
+  const w = words.reasons[tested.verdict];
+  return `${ui('read')}: ${pick(w)} · ${tested.verdict} · ${tested.symbology}`;
+}
+function countdown(now) {
+  const s = Math.max(0, Math.ceil((staff.until - now) / 1000));
+  set('lens', `${ui('leaves')}${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`);
 }
 
 // facts are named by the daemon only where the signature was good: a forged code never puts its words on screen.
@@ -83,13 +130,16 @@ function facts(a) {
 
 // chrome is everything around the message: header, buttons, lens band, sign.
 function chrome(v) {
-  set('city', page.city[lang]); set('place', page.kiosk[lang]); set('privacy', ui('privacy'));
+  set('city', page.city[lang]); set('privacy', ui('privacy'));
+  set('place', v.cls === 'staffing' ? `${staff.device} · ${staff.version}` : page.kiosk[lang]);
   for (const name of ['larger', 'help', 'keep']) $(name).querySelector('span').textContent = ui(name);
+  set('read', ui('read')); set('leave', ui('leave')); set('restart', ui(sure > performance.now() ? 'sure' : 'restart'));
+  $('read').setAttribute('aria-pressed', Boolean(staff && staff.testing));
   $('zh').setAttribute('aria-pressed', lang === 'zh-CN');
   $('en').setAttribute('aria-pressed', lang === 'en');
   $('larger').setAttribute('aria-pressed', large);
   $('help').setAttribute('aria-pressed', v.cls === 'helping');
-  set('lens', v.answer ? ui('next') : v.cls === 'closed' ? ui('call') : ui('lens-' + page.lens));
+  if (v.cls !== 'staffing') set('lens', v.answer ? ui('next') : v.cls === 'closed' ? ui('call') : ui('lens-' + page.lens));
   const near = (page.nearest[lang] || '').split('\n');
   $('board').classList.toggle('none', !near[0]);
   set('near-label', ui('nearest')); set('near-name', near[0]); set('near-way', near[1] || '');
@@ -205,7 +255,8 @@ function speak() {
 function onAnswer(e) {
   const a = JSON.parse(e.data), left = a.hold_ms - (a.age_ms || 0);
   alive();
-  if (left <= 0) return;                                         // told again after a reconnect, and long over
+  if (left <= 0 || a.staff) return;                              // told again after a reconnect, and long over
+  if (a.test) { tested = a; sound('found'); shown = ''; return render(); }
   answer = a; hold = a.hold_ms; until = performance.now() + left; help = 0;
   shown = '';
   render();
@@ -222,6 +273,15 @@ function onState(e) {
   render();
   if (looking(state)) { setTimeout(render, AIMING + 10); setTimeout(render, CHECKING + 10); }
 }
+function onNonce(e) { nonce = JSON.parse(e.data); shown = ''; render(); }
+function onStaff(e) {
+  const s = JSON.parse(e.data), open = s.left_ms > 0;
+  alive();
+  if (open && !staff) { tested = null; answer = null; sound('found'); }
+  staff = open ? {...s, until: performance.now() + s.left_ms} : null;
+  shown = '';
+  render();
+}
 function onBeat(e) { clockSet = JSON.parse(e.data).clock !== 'unset'; alive(); render(); }
 function alive() { beat = performance.now(); }
 
@@ -232,6 +292,8 @@ function connect() {
   source.addEventListener('answer', onAnswer);
   source.addEventListener('state', onState);
   source.addEventListener('beat', onBeat);
+  source.addEventListener('nonce', onNonce);
+  source.addEventListener('staff', onStaff);
   source.onerror = () => { if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000); };
 }
 
@@ -245,12 +307,18 @@ $('keep').addEventListener('click', () => {
   if (!answer) return;
   until += KEEP; hold = until - performance.now(); sill(hold, hold);
 });
+const duty = name => fetch('staff/' + name, {method: 'POST'}).catch(() => null);   // the daemon's next word shows what came of it
+$('read').addEventListener('click', () => { tested = null; duty('read'); });
+$('leave').addEventListener('click', () => duty('leave'));
+$('restart').addEventListener('click', touch(() => {
+  if (sure > performance.now()) { sure = 0; duty('restart'); } else sure = performance.now() + SURE;
+}));
 addEventListener('contextmenu', e => e.preventDefault());
 addEventListener('resize', () => { shown = ''; render(); });
 
 scenery();
 render();
-if ('try' in root.dataset) window.kiosk = {onAnswer, onState, onBeat};   // try.js is the daemon's voice there
+if ('try' in root.dataset) window.kiosk = {onAnswer, onState, onBeat, onNonce};   // try.js is the daemon's voice there
 else connect();
 setInterval(render, 250);
 })();

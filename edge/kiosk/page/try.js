@@ -3,7 +3,7 @@
 (() => {
 'use strict';
 const SIDE = 960, PAUSE = 60;
-let answered = false;
+let answered = false, asked = '';
 const say = (type, data) => window.kiosk[type]({data: JSON.stringify(data)});
 const video = document.createElement('video');
 video.muted = true; video.playsInline = true;
@@ -45,8 +45,9 @@ async function loop() {
       const r = await fetch(`try/frame?w=${w}&h=${h}`, {method: 'POST', body: luma,
         headers: {'Content-Type': 'application/octet-stream'}, signal: AbortSignal.timeout(5000)});
       if (r.ok) {
-        const {answer, outline} = await r.json();
+        const {answer, outline, nonce} = await r.json();
         say('onBeat', {});
+        if (nonce && nonce.digits !== asked) { asked = nonce.digits; say('onNonce', nonce); }
         answered = Boolean(answer || outline && answered);       // a code that is still held was answered
         if (outline && !answered) say('onState', {state: 'aiming', outline: outline.map(([x, y]) => [.5 + (x - .5) * w / h * 9 / 16, y])});
         else say('onState', {state: 'idle'});

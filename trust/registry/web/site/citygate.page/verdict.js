@@ -12,7 +12,7 @@ const seconds = ms => Math.floor(ms / 1000);
 
 // Policies by kind, as package trust has them by default.
 const personal = {needSignature: true, maxAge: 24 * hour};
-const byKind = {1: {}, 2: {needSignature: true}, 3: {needSignature: true}, 8: personal, 9: personal, 10: personal};
+const byKind = {1: {}, 2: {needSignature: true}, 3: {needSignature: true}, 8: personal, 9: personal, 10: personal, 11: personal};
 export const policyFor = kind => byKind[kind] ?? {needSignature: true, maxAge: 72 * hour};
 
 // classOf is what a reason means to somebody who waits.

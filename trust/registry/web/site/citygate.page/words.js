@@ -70,7 +70,7 @@ export const objects = {
 };
 
 export const kinds = [['编号', 'Number'], ['城市设施', 'Street asset'], ['楼宇', 'Building'], ['单位', 'Organisation'], ['车辆', 'Vehicle'], ['设备', 'Equipment'],
-  ['产品', 'Product'], ['证书', 'Document'], ['许可', 'Permit'], ['票券', 'Ticket'], ['凭证', 'Credential']];
+  ['产品', 'Product'], ['证书', 'Document'], ['许可', 'Permit'], ['票券', 'Ticket'], ['凭证', 'Credential'], ['工作人员码', 'Staff code']];
 
 export const languages = ['zh-CN', 'en'];
 
