@@ -20,6 +20,7 @@ type city struct {
 	lamp, other       string
 	revoked, forged   string
 	person, badPerson string
+	staff, foreman    code.Code
 	pass              code.Code // the person's, not presented
 	personIndex       uint64
 	personID          string
@@ -50,6 +51,9 @@ func newCity(t *testing.T) *city {
 	add("revoked", false, lamp("LAMP.000423"))
 	add("person", true, code.Claims{Nodes: "156.1301.02", Object: "PASS.20261234567Q2F", Kind: code.KindPermit,
 		Salt: salt[:16], Holder: holderKey.Public().(ed25519.PublicKey)})
+	for name, nodes := range map[string]string{"staff": "156.1301.02", "foreman": "156.1301.01"} { // of the kiosk's own office, and of another
+		add(name, true, code.Claims{Nodes: nodes, Object: "STAFF.0012", Kind: code.KindStaff, Salt: salt[:16], Holder: holderKey.Public().(ed25519.PublicKey)})
+	}
 	r.Records.Pad()
 	n.SetStatus(r, index["revoked"], ledger.Revoked)
 	sign := func(name, at string, spoil bool) code.Code {
@@ -76,6 +80,7 @@ func newCity(t *testing.T) *city {
 	c.pass = sign("person", "person", false)
 	c.person = c.present(t, c.pass, 0)
 	c.badPerson = c.present(t, sign("person", "person", true), 0)
+	c.staff, c.foreman = sign("staff", "staff", false), sign("foreman", "foreman", false)
 	c.personIndex = index["person"]
 	c.view = n.View()
 	return c
@@ -84,7 +89,13 @@ func newCity(t *testing.T) *city {
 // present shows a holder's code after so many seconds of the test.
 func (c *city) present(t *testing.T, k code.Code, after int64) string {
 	t.Helper()
-	p, err := code.Present(holderKey, k, c.start().Unix()+after, nil)
+	return c.presentWith(t, k, after, "")
+}
+
+// presentWith is present with a nonce.
+func (c *city) presentWith(t *testing.T, k code.Code, after int64, nonce string) string {
+	t.Helper()
+	p, err := code.Present(holderKey, k, c.start().Unix()+after, []byte(nonce))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ type Nonces struct {
 	shown    string    // guarded by mu; "" before the first
 	since    time.Time // guarded by mu; when shown came onto the screen
 	before   string    // guarded by mu; the one before it, "" if it was used
-	replaced time.Time // guarded by mu; when shown took the place of before
+	replaced time.Time // guarded by mu; when the time of before on the screen was over
 }
 
 // NewNonces returns the nonces of a kiosk that has shown none yet.
@@ -40,7 +40,10 @@ func (n *Nonces) Shown(now time.Time) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.shown == "" || now.Sub(n.since) >= nonceShown || now.Before(n.since) {
-		n.before, n.replaced = n.shown, now
+		n.before, n.replaced = n.shown, n.since.Add(nonceShown) // not later, though nobody looked
+		if now.Before(n.since) {
+			n.before = "" // the clock was set back
+		}
 		n.shown, n.since = digits(), now
 	}
 	return n.shown

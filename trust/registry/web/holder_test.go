@@ -74,6 +74,7 @@ func (s *stage) testHolder(t *testing.T) {
 	run(t, phone, "without a host", chromedp.Navigate("about:blank"), chromedp.Navigate(holderPage), chromedp.WaitVisible(".has-code .showing"))
 	w.takes(t, w.shown(t, phone, ""), true)
 	s.down.Store(false)
+	w.testNonce(t, phone)
 
 	var extractable, exported bool
 	run(t, phone, "key", chromedp.Evaluate(`new Promise(done => {
@@ -95,6 +96,39 @@ func (s *stage) testHolder(t *testing.T) {
 		t.Error("another key after the code was removed")
 	}
 	looks(t, phone, "holder-en-waiting")
+}
+
+// testNonce takes up what a kiosk shows in both ways. A test that opens the address does what a telephone's camera does.
+func (w *world) testNonce(t *testing.T, phone context.Context) {
+	const with = `&& document.getElementById('code').dataset.nonce === '8'`
+	run(t, phone, "the kiosk's symbol", chromedp.Navigate(holderPage+"#48219073"), chromedp.WaitVisible(".has-code .showing"))
+	w.carries(t, w.shown(t, phone, with), "48219073")
+	looks(t, phone, "holder-en-nonce")
+	var left string
+	run(t, phone, "address", chromedp.Evaluate(`location.hash + document.getElementById('nonce').value`, &left))
+	if left != "4821 9073" {
+		t.Errorf("the address keeps, and the page shows %q", left)
+	}
+	run(t, phone, "typed over", chromedp.SendKeys("#nonce", "\b"))
+	w.takes(t, w.shown(t, phone, `&& document.getElementById('code').dataset.nonce === '0'`), true)
+	run(t, phone, "typed", chromedp.Evaluate(`document.getElementById('nonce').value = ''`, nil), chromedp.SendKeys("#nonce", "1234 5678"))
+	w.carries(t, w.shown(t, phone, with), "12345678")
+	run(t, phone, "a minute later", chromedp.Evaluate(`Date.now = (now => () => now() + 61e3)(Date.now), 0`, nil))
+	w.shown(t, phone, `&& document.getElementById('code').dataset.nonce === '0'`)
+	run(t, phone, "nonsense", chromedp.Navigate("about:blank"), chromedp.Navigate(holderPage+"#1234567x"), chromedp.WaitVisible(".has-code .showing"))
+	w.takes(t, w.shown(t, phone, `&& document.getElementById('code').dataset.nonce === '0'`), true)
+}
+
+// carries checks that a kiosk takes what a holder shows if it shows that nonce, and only then.
+func (w *world) carries(t *testing.T, text, nonce string) {
+	t.Helper()
+	for shown, want := range map[string]trust.Reason{nonce: trust.Valid, "00000000": trust.StalePresentation} {
+		p := trust.DefaultPolicy()
+		p.Default.NeedNonce = true
+		if got := trust.Check(text, w.View(), p, trust.Moment{Now: time.Now(), Synced: true, Place: w.place(t), Nonce: []byte(shown)}).Reason; got != want {
+			t.Errorf("a kiosk that shows %s: %s, want %s", shown, got, want)
+		}
+	}
 }
 
 // shown reads the symbol that the page draws, with a reader that is not ours. The drawing is exact, so the reader takes

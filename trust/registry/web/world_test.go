@@ -183,11 +183,17 @@ func (w *world) presented(c code.Code, at time.Time) string {
 
 // gateway is the word that a gateway with the default policy says, standing where every code is valid.
 func (w *world) gateway(text string) trust.Reason {
+	return trust.Check(text, w.View(), trust.DefaultPolicy(), trust.Moment{Now: time.Now(), Synced: true, Place: w.place(w.t)}).Reason
+}
+
+// place is where a gateway of this world stands.
+func (w *world) place(t testing.TB) cityid.ID {
+	t.Helper()
 	place, err := cityid.Parse("MA.156.1301.02/GATE.7")
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return trust.Check(text, w.View(), trust.DefaultPolicy(), trust.Moment{Now: time.Now(), Synced: true, Place: place}).Reason
+	return place
 }
 
 // mirror serves the nation's logs.

@@ -120,6 +120,6 @@ export function sigStructure(code, alg) {
 export const presentMessage = (code, at, nonce) =>
   concat(encodeText('citygate/v1 present\0'), sha256(code), uint64(at), nonce);
 
-// encodePresented writes the bytes of a C2 without a nonce.
-export const encodePresented = (code, at, sig) =>
-  Uint8Array.from([0xC2, 0x83, ...bytesItem(code), ...head(0, at), ...bytesItem(sig)]);
+// encodePresented writes the bytes of a C2; an empty nonce is left out.
+export const encodePresented = (code, at, nonce, sig) =>
+  Uint8Array.from([0xC2, nonce.length ? 0x84 : 0x83, ...bytesItem(code), ...head(0, at), ...nonce.length ? bytesItem(nonce) : [], ...bytesItem(sig)]);

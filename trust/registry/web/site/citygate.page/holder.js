@@ -1,6 +1,6 @@
 // The holder's page: it keeps a key that cannot be copied out, and shows the holder's code, signed anew every few seconds.
 
-import {concat, equal, hex} from './bytes.js';
+import {concat, encodeText, equal, hex} from './bytes.js';
 import {bytesItem, head} from './cbor.js';
 import {encodeDigits, encodePresented, entryOf, parseText, presentMessage} from './code.js';
 import {View, usableRoot} from './ledger.js';
@@ -13,9 +13,10 @@ import {keepLanguage, kinds, lines, pick, preferred, say} from './words.js';
 const $ = id => document.getElementById(id);
 const renewal = 5000; // ms; gateways take a presentation for 15 s
 const quiet = 4; // modules around a symbol
+const nonceFor = 60e3; // ms; kiosks take a nonce for as long after it left their screen
 const sealAgain = 60e3; // ms between looks for the sealed form
 
-let lang = preferred(), store = null, keys = null, code = null, timer = 0, sure = false;
+let lang = preferred(), store = null, keys = null, code = null, timer = 0, sure = false, taken = {nonce: new Uint8Array(0), until: 0};
 
 async function start() {
   try {
@@ -58,10 +59,11 @@ function begin() {
 }
 
 async function present() {
-  const shown = code, at = Math.floor(Date.now() / 1000), none = new Uint8Array(0);
-  const sig = new Uint8Array(await crypto.subtle.sign('Ed25519', keys.private, presentMessage(shown.bytes, at, none)));
-  if (shown !== code) return;
-  const rows = encode(`HTTPS://${shown.host}/${shown.path}#${encodeDigits(encodePresented(shown.bytes, at, sig))}`);
+  if (Date.now() >= taken.until && taken.nonce.length) drop();
+  const shown = code, at = Math.floor(Date.now() / 1000), {nonce} = taken;
+  const sig = new Uint8Array(await crypto.subtle.sign('Ed25519', keys.private, presentMessage(shown.bytes, at, nonce)));
+  if (shown !== code || nonce !== taken.nonce) return;
+  const rows = encode(`HTTPS://${shown.host}/${shown.path}#${encodeDigits(encodePresented(shown.bytes, at, nonce, sig))}`);
   const side = rows.length + 2 * quiet;
   $('code').setAttribute('viewBox', `${-quiet} ${-quiet} ${side} ${side}`);
   const ground = $('code').querySelector('rect');
@@ -69,6 +71,30 @@ async function present() {
   ground.setAttribute('y', -quiet);
   $('modules').setAttribute('d', outline(rows));
   $('code').dataset.at = at;
+  $('code').dataset.nonce = nonce.length;
+}
+
+// take puts what a kiosk shows into the code: eight digits, from the symbol on its screen, which opens this page with them
+// in the fragment, or typed. They are for one kiosk and for now: a kiosk that shows none would refuse them.
+function take(digits) {
+  if (!/^[0-9]{8}$/.test(digits)) return;
+  taken = {nonce: encodeText(digits), until: Date.now() + nonceFor};
+  $('nonce').value = digits.slice(0, 4) + ' ' + digits.slice(4);
+  draw();
+  if (code) present();
+}
+
+function drop() {
+  taken = {nonce: new Uint8Array(0), until: 0};
+  $('nonce').value = '';
+  draw();
+}
+
+function takeFromAddress() {
+  const digits = location.hash.slice(1);
+  if (!digits) return;
+  history.replaceState(null, '', location.pathname); // a page loaded anew does not take old ones
+  take(digits);
 }
 
 // seal takes the path of the record from the published ledger, as soon as its batch is closed.
@@ -107,7 +133,7 @@ function draw() {
   document.documentElement.lang = lang;
   document.title = say('holder', lang);
   const texts = {title: 'holder', show: 'show', renews: 'renews', none: 'none', 'step-key': 'step-key', 'step-code': 'step-code', copy: 'copy',
-    keep: 'keep', 'no-key': 'no-key', privacy: 'holder-privacy', remove: sure ? 'remove-sure' : 'remove'};
+    keep: 'keep', 'nonce-label': taken.nonce.length ? 'nonce-taken' : 'nonce', 'no-key': 'no-key', privacy: 'holder-privacy', remove: sure ? 'remove-sure' : 'remove'};
   for (const [id, word] of Object.entries(texts)) $(id).replaceChildren(...lines(say(word, lang), lang));
   $('address').textContent = location.hostname;
   $('key').textContent = keys ? hex(keys.public) : '';
@@ -163,12 +189,23 @@ for (const [id, l] of [['zh', 'zh-CN'], ['en', 'en']]) {
   });
 }
 $('keep').addEventListener('click', keep);
+$('nonce').addEventListener('input', () => {
+  const digits = $('nonce').value.replace(/[^0-9]/g, '');
+  if (digits.length === 8) take(digits);
+  else if (taken.nonce.length) { // typed over: the old ones count no more
+    taken = {nonce: new Uint8Array(0), until: 0};
+    draw();
+    if (code) present();
+  }
+});
+addEventListener('hashchange', takeFromAddress);
 $('remove').addEventListener('click', remove);
 $('copy').addEventListener('click', async () => {
   await navigator.clipboard.writeText($('key').textContent).catch(() => getSelection().selectAllChildren($('key')));
   $('copy').textContent = say('copied', lang);
 });
 draw();
+takeFromAddress();
 start();
 navigator.serviceWorker?.register('/citygate.page/worker.js').catch(() => null); // without one the page needs a network to open
 

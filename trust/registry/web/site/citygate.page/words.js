@@ -50,6 +50,8 @@ const ui = {
   'holder': ['我的城市码', 'My city code'],
   'show': ['请对准终端镜头', 'Show it to the kiosk'],
   'renews': ['每 5 秒更新，请勿截图。', 'New every 5 seconds: no screenshots.'],
+  'nonce': ['终端要求时，扫它的屏幕，或输入八位数字', 'Where a kiosk asks: scan its screen, or type its eight digits'],
+  'nonce-taken': ['已加入终端的数字，请在一分钟内出示', 'The kiosk’s digits are in: show it within a minute'],
   'none': ['本机还没有城市码', 'No city code on this phone yet'],
   'step-key': ['把下面的公钥交给发码单位。私钥只保存在本机，无法导出。', 'Give this public key to the office that issues your code. Its private half stays on this phone and cannot be copied out.'],
   'step-code': ['收到后，把码的文字粘贴在这里：', 'When your code has come, paste its text here:'],
