@@ -1,21 +1,12 @@
 package firmwareconfigs_test
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
-
-	"golang.org/x/mod/sumdb/note"
 
 	firmwareconfigs "citygate/firmware-configs"
-	"citygate/internal/pki"
 )
 
 const (
@@ -29,8 +20,8 @@ type town struct {
 	fleet, gateway *service
 }
 
-// TestInstalledPackages installs the packages in a Debian root and lives a device's life there: provision, start every
-// unit, scan, upgrade under load, kill, remove, install again, purge. No event may be lost on the way. It needs root, the
+// TestInstalledPackages installs the packages in a Debian root and lives a device's life there: start every unit,
+// enrol, scan, upgrade under load, kill, remove, install again, purge. No event may be lost on the way. It needs root, the
 // packages of deb.sh and a root's tar, and takes a minute or two: `make test-deb` runs it.
 func TestInstalledPackages(t *testing.T) {
 	debs, base := os.Getenv("CITYGATE_DEBS"), os.Getenv("CITYGATE_DEBIAN_ROOT")
@@ -48,14 +39,14 @@ func TestInstalledPackages(t *testing.T) {
 	w.isolate()
 	text := w.openRegistry()
 	w.openFleet()
-	w.provision(text)
+	w.enrol(text)
 	w.upgradeUnderLoad()
 	w.removeAndPurge()
 }
 
 func (w *town) installFirst() {
 	w.apt("install", "/srv/1/citygate.deb", "/srv/1/cityfleet.deb", "/srv/1/cityregistry.deb", "/srv/1/citygate-broker.deb")
-	for _, unit := range []string{"citygate", "cityfleet", "cityregistry-serve", "cityregistry-witness", "citygate-broker"} {
+	for _, unit := range []string{"citygate", "citygate-enrol", "cityfleet", "cityregistry-serve", "cityregistry-witness", "citygate-broker"} {
 		if !w.has("/etc/systemd/system/multi-user.target.wants/" + unit + ".service") {
 			w.t.Errorf("%s is not enabled", unit)
 		}
@@ -100,63 +91,64 @@ func (w *town) openRegistry() string {
 	return issued.Text
 }
 
-// openFleet starts broker and fleet server with the files of the packages; only certificates are made here.
+// fleetCommand runs cityfleet as its user.
+func (w *town) fleetCommand(args ...string) string {
+	w.t.Helper()
+	return w.as("cityfleet", append([]string{"cityfleet"}, append(args, "--config", "/etc/cityfleet/fleet.toml")...)...)
+}
+
+// openFleet starts broker and fleet server as an operator does, with the packages' files and commands.
 func (w *town) openFleet() {
-	authority, err := pki.Open(w.t.TempDir(), "test", time.Now)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	issue := func(name, to string, hosts ...string) {
-		cert, key, err := authority.Issue(name, hosts...)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.run("mkdir", "-p", to)
-		for from, name := range map[string]string{cert: name + ".pem", key: name + ".key", filepath.Join(filepath.Dir(cert), pki.RootCert): "ca.pem"} {
-			b, err := os.ReadFile(from)
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			w.write(to+name, string(b))
-		}
-	}
-	issue("broker", etc+"mosquitto/", "localhost")
-	issue("fleet", "/etc/cityfleet/")
-	issue(kiosk, etc)
-	w.run("mv", etc+kiosk+".pem", etc+"device.pem")
-	w.run("mv", etc+kiosk+".key", etc+"device.key")
-	w.run("cityfleet", "keygen", "--name", "citygate.example/fleet", "--key", "/etc/cityfleet/ack.key", "--vkey", etc+"fleet.vkey")
-	conf := strings.Replace(w.read("/etc/cityfleet/fleet.toml"), "mirrors = []", `mirrors = ["http://127.0.0.1:8470"]`, 1)
+	conf := strings.NewReplacer("mirrors = []\n\n", `mirrors = ["http://127.0.0.1:8470"]`+"\n\n",
+		"listen = \"\"\n", `listen = "127.0.0.1:8491"`+"\n", "\nbrokers = []\n", "\n"+`brokers = ["tls://localhost:8883"]`+"\n").Replace(w.read("/etc/cityfleet/fleet.toml"))
 	w.write("/etc/cityfleet/fleet.toml", conf)
+	w.run("cp", "/var/lib/cityregistry/national/public/root.json", "/etc/cityfleet/")
+	const pki = "/var/lib/cityfleet/pki/"
+	w.fleetCommand("cert", "enrol", "--host", "localhost")
+	w.fleetCommand("cert", "broker", "--host", "localhost")
+	w.fleetCommand("cert", "fleet")
+	w.run("mkdir", "-p", etc+"mosquitto")
+	w.run("cp", pki+"ca.pem", pki+"broker.pem", pki+"broker.key", etc+"mosquitto/")
+	w.run("cp", pki+"ca.pem", pki+"fleet.pem", pki+"fleet.key", "/etc/cityfleet/")
+	w.run("cityfleet", "keygen", "--name", "citygate.example/fleet", "--key", "/etc/cityfleet/ack.key")
 	w.run("systemd-tmpfiles", "--create")
 	w.start("citygate-broker", "").expect("READY=1")
 	w.fleet = w.start("cityfleet", "")
 	w.await("the fleet's pages", func() bool { return w.listens(8490) })
 }
 
-// provision gives the gateway its keys and a film of the code as camera, enrols it, and starts it for the first time.
-func (w *town) provision(text string) {
-	pub, priv, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	vkey, err := note.NewEd25519VerifierKey(kiosk, pub)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.write(etc+"event.key", hex.EncodeToString(priv.Seed())+"\n")
-	w.run("cp", "/var/lib/cityregistry/national/public/root.json", etc)
+// enrol gives a new device a film of the code as its camera, and brings it into the fleet by the unit of its first start:
+// the unit is killed while it waits, and an operator accepts it by its claim code. Then the gateway starts.
+func (w *town) enrol(text string) {
 	film(w.t, w.path("/srv/film.avi"), text)
 	conf, err := firmwareconfigs.Fill(firmwareconfigs.Gateway, map[string]string{
-		"camera": `"/srv/film.avi"`, "camera_loop": "true", "brokers": `["tls://localhost:8883"]`, "place": `"MA.156"`,
+		"device": `"kiosk-1"`, "camera": `"/srv/film.avi"`, "camera_loop": "true",
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.write(etc+"citygate.toml", string(conf))
-	w.run("systemd-tmpfiles", "--create")
-	w.run("sh", "-c", "chmod 644 "+etc+"citygate.toml "+etc+"*.pem")
-	w.as("cityfleet", "cityfleet", "device", "add", "--config", "/etc/cityfleet/fleet.toml", "--name", kiosk, "--key", vkey)
+	pin := strings.TrimSpace(w.fleetCommand("enrol", "pin"))
+	w.write(etc+"enrol.env", strings.NewReplacer("https://fleet.citygate.example:8491", "https://localhost:8491",
+		"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", pin).Replace(w.read("/usr/share/citygate/enrol.env")))
+	first := w.start("citygate-enrol", "")
+	first.expect("READY=1")
+	code := first.tells("STATUS=claim code ")
+	first.kill()
+	second := w.start("citygate-enrol", "")
+	second.expect("READY=1")
+	second.expect("STATUS=claim code " + code)
+	second.expect("STATUS=claim code " + code + ": waiting")
+	w.fleetCommand("enrol", "accept", code, "--name", kiosk, "--place", "MA.156")
+	second.succeed()
+	for _, name := range []string{"event.key", "device.key"} {
+		if st := w.run("stat", "-c", "%U %a", etc+name); st != "citygate 600\n" {
+			w.t.Errorf("%s belongs to %s", name, st)
+		}
+	}
+	if out := w.as("citygate", "citygate", "config", "--config", etc+"citygate.toml"); !strings.Contains(out, "\ndevice = \""+kiosk+"\"\n") {
+		w.t.Errorf("the configuration after enrolment: %s", out)
+	}
 	w.startGateway()
 }
 
@@ -181,8 +173,7 @@ func (w *town) upgradeUnderLoad() {
 	w.startGateway()
 	waiting = w.waiting()
 	w.await("scans after the upgrade", func() bool { return w.waiting() > waiting })
-	w.gateway.cmd.Process.Signal(syscall.SIGKILL)
-	<-w.gateway.ended
+	w.gateway.kill()
 	w.startGateway()
 	w.gateway.stop()
 	waiting = w.waiting()
@@ -213,7 +204,7 @@ func (w *town) removeAndPurge() {
 	w.startGateway() // goes on where it was
 	w.gateway.stop()
 	w.apt("purge", "citygate", "cityregistry", "cityfleet")
-	for _, gone := range []string{etc + "citygate.toml", etc + "event.key", etc + "device.key", "/var/lib/citygate",
+	for _, gone := range []string{etc + "citygate.toml", etc + "event.key", etc + "device.key", etc + "enrol.env", "/var/lib/citygate",
 		"/etc/systemd/system/multi-user.target.wants/citygate.service"} {
 		if w.has(gone) {
 			w.t.Errorf("the purge left %s", gone)

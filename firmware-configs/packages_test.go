@@ -113,8 +113,9 @@ func TestPackagesBringWhatTheirUnitsName(t *testing.T) {
 						}
 					}
 				case "EnvironmentFile":
-					if _, ok := have[value]; !ok {
-						t.Errorf("%s: %s reads %s, which it does not bring", name, dst, value)
+					_, ok := have[value]
+					if !ok && !strings.Contains(string(b), "\nConditionPathExists="+value+"\n") {
+						t.Errorf("%s: %s reads %s, which it does not bring and does not wait for", name, dst, value)
 					}
 				case "User":
 					users, err := os.ReadFile(filepath.Join("..", have["/usr/lib/sysusers.d/"+name+".conf"]))

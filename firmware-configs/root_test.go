@@ -239,19 +239,46 @@ func bindShort(fd int, path string) error {
 // expect waits until the service has told its manager a line.
 func (s *service) expect(line string) {
 	s.t.Helper()
+	if rest := s.tells(line); rest != "" {
+		s.t.Fatalf("%s told %s%s", s.name, line, rest)
+	}
+}
+
+// tells waits until the service has told its manager a line that begins so, and returns what follows.
+func (s *service) tells(prefix string) string {
+	s.t.Helper()
 	limit := time.After(time.Minute)
 	for {
 		select {
 		case got := <-s.told:
-			if got == line {
-				return
+			if rest, ok := strings.CutPrefix(got, prefix); ok {
+				return rest
 			}
 		case <-s.ended:
-			s.t.Fatalf("%s ended before it told %s:\n%s", s.name, line, s.log())
+			s.t.Fatalf("%s ended before it told %s:\n%s", s.name, prefix, s.log())
 		case <-limit:
-			s.t.Fatalf("%s did not tell %s in a minute:\n%s", s.name, line, s.log())
+			s.t.Fatalf("%s did not tell %s in a minute:\n%s", s.name, prefix, s.log())
 		}
 	}
+}
+
+// succeed waits until the service ends by itself, and wants it to end well.
+func (s *service) succeed() {
+	s.t.Helper()
+	select {
+	case <-s.ended:
+	case <-time.After(2 * time.Minute):
+		s.t.Fatalf("%s did not end in two minutes:\n%s", s.name, s.log())
+	}
+	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
+		s.t.Fatalf("%s ended with status %d:\n%s", s.name, code, s.log())
+	}
+}
+
+// kill ends the service without a chance to say goodbye.
+func (s *service) kill() {
+	s.cmd.Process.Kill()
+	<-s.ended
 }
 
 func (s *service) log() string {

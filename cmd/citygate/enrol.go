@@ -212,12 +212,15 @@ func (e *enroller) tell(state string) {
 	}
 }
 
+// deviceTree is what /proc/device-tree points to; of /proc the unit sees its own processes only.
+const deviceTree = "/sys/firmware/devicetree/base/"
+
 // boardName is what this machine calls itself, for the operator.
 func boardName() string {
 	var parts []string
 	for _, files := range [][]string{
-		{"/proc/device-tree/model", "/sys/class/dmi/id/product_name"},
-		{"/proc/device-tree/serial-number", "/sys/class/dmi/id/product_serial"},
+		{deviceTree + "model", "/sys/class/dmi/id/product_name"},
+		{deviceTree + "serial-number", "/sys/class/dmi/id/product_serial"},
 	} {
 		for _, f := range files {
 			b, err := os.ReadFile(f)

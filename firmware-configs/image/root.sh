@@ -3,7 +3,8 @@
 # runs programs of the board's architecture, so on another machine it needs qemu-user-static and binfmt_misc.
 #
 # What is not in it: the boot partition with firmware and kernel options, which each board's maker describes, and anything
-# of one device. The first start makes the machine id, and enrolment its keys.
+# of one device. The first start makes the machine id, and enrolment its keys. ENROL=FILE takes that enrol.env into the
+# image, so that its devices ask their fleet by themselves.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 cd "$here/.."
@@ -30,7 +31,8 @@ nice mmdebstrap --architectures="$arch" --variant=minbase $debs \
 	--customize-hook="chmod 755 \$1/usr/lib/citygate/rauc-tryboot" \
 	--customize-hook="copy-in $here/image/citygate-data.service $here/image/citygate-mark-good.service $here/image/citygate-mark-good.timer /etc/systemd/system/" \
 	--customize-hook='ln -s ../citygate-mark-good.timer $1/etc/systemd/system/timers.target.wants/citygate-mark-good.timer' \
-	--customize-hook='echo kiosk >$1/etc/hostname; : >$1/etc/machine-id; rm -f $1/etc/citygate/*.key' \
+	--customize-hook='echo kiosk >$1/etc/hostname; : >$1/etc/machine-id; rm -rf $1/etc/citygate/*.key $1/etc/citygate/enrol' \
+	${ENROL:+--customize-hook="copy-in $ENROL /etc/citygate/"} \
 	bookworm "$root"
 mkfs.ext4 -q -F -L root -d "$root" "var/image/$board.ext4" "${SIZE:-1500M}"
 ls -l "var/image/$board.ext4"
