@@ -11,6 +11,7 @@ ARGS  ?=
 CAMERA ?=
 FUZZTIME ?= 10s
 CYCLES ?= 1000
+AXE   := $(VAR)/node_modules/axe-core/axe.min.js
 
 .PHONY: run test check bench soak cross deb test-deb clean build deps deps-test fuzz
 
@@ -87,3 +88,6 @@ deps:
 
 deps-test:
 	$(call install,$(call absent,chromium,chromium fonts-noto-cjk) $(call absent,zint,zint) $(call absent,softhsm2-util,softhsm2),tests that need them are skipped)
+	@[ -f $(AXE) ] || { mkdir -p $(VAR) && command -v npm >/dev/null && \
+		npm install --prefix $(VAR) --no-save --no-audit --no-fund --ignore-scripts axe-core@4.14.1 >$(VAR)/npm.log 2>&1; } || \
+		echo "$@: npm or axe-core is not here (see $(VAR)/npm.log): the pages are not checked by axe-core" >&2

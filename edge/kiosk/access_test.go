@@ -2,6 +2,7 @@ package kiosk_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -187,6 +188,50 @@ func nothingMovesAndEverythingFits(t *testing.T, ctx context.Context) {
 				if len(moving) > 0 {
 					t.Errorf("%s %s: %v move though less motion was asked for", lang, sc.name, moving)
 				}
+			}
+		}
+		if err := chromedp.Cancel(tab); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestByAxe asks axe-core about every state: by day in Chinese on a portrait panel, by night in English on a landscape
+// one, and again with larger text and more contrast.
+func TestByAxe(t *testing.T) {
+	axe := browsertest.LoadAxe(t)
+	ctx := browser(t)
+	for _, v := range []struct {
+		lang, theme string
+		f           format
+		large       bool
+	}{
+		{"zh-CN", "day", format{"portrait", 1080, 1920}, false}, {"en", "night", format{"landscape", 1280, 800}, true},
+	} {
+		s, tab := open(t, ctx, options(v.lang, v.theme), v.f.w, v.f.h)
+		if v.large {
+			err := chromedp.Run(tab, emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
+				{Name: "prefers-reduced-motion", Value: "reduce"}, {Name: "prefers-contrast", Value: "more"}}))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, sc := range scenes {
+			head := sc.zh
+			if v.lang == "en" {
+				head = sc.en
+			}
+			rest(s)
+			if err := chromedp.Run(tab, skip(kiosk.HoldOther)); err != nil {
+				t.Fatal(err)
+			}
+			sc.show(s)
+			if err := chromedp.Run(tab, browsertest.Until(shows(sc.class, head), nil),
+				chromedp.Evaluate(fmt.Sprintf(`document.body.classList.contains('large') === %v || document.getElementById('larger').click()`, v.large), nil)); err != nil {
+				t.Fatal(err)
+			}
+			for _, wrong := range axe.Violations(t, tab) {
+				t.Errorf("%s %s %s: %s", v.lang, v.theme, sc.name, wrong)
 			}
 		}
 		if err := chromedp.Cancel(tab); err != nil {

@@ -100,7 +100,7 @@ func formats() []format {
 }
 
 func TestEveryStateInChromium(t *testing.T) {
-	ctx := browser(t)
+	ctx, looks := browser(t), readLooks(t)
 	for _, lang := range []string{"zh-CN", "en"} {
 		for _, theme := range []string{"day", "night"} {
 			if theme == "night" && *screens == "" {
@@ -127,6 +127,9 @@ func TestEveryStateInChromium(t *testing.T) {
 					}
 					if bad != "" {
 						t.Errorf("%s %s %s: does not fit: %s", f.name, lang, sc.name, bad)
+					}
+					if *screens == "" && f.name != "telephone" {
+						looks.compare(t, fmt.Sprintf("%s %s %s", f.name, lang, sc.name), sketch(t, tab, f))
 					}
 					browsertest.SaveWindow(t, tab, *screens, fmt.Sprintf("%s-%s-%s-%s", f.name, lang, theme, sc.name))
 				}

@@ -5,12 +5,36 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
 	"citygate/internal/browsertest"
 )
+
+// A page that breaks two rules, and one that breaks none.
+func TestAxeFindsWhatIsWrong(t *testing.T) {
+	axe := browsertest.LoadAxe(t)
+	tab := browsertest.Tab(t, browsertest.Start(t, nil), 320, 200)
+	for page, want := range map[string][]string{
+		`<!doctype html><html lang="en"><title>t</title><p>good`: nil,
+		`<!doctype html><html><title>t</title><p style="color:%23bbb;background:%23fff">pale`: {"html-has-lang", "color-contrast"},
+	} {
+		if err := chromedp.Run(tab, chromedp.Navigate(`data:text/html,`+page)); err != nil {
+			t.Fatal(err)
+		}
+		got := axe.Violations(t, tab)
+		if len(got) != len(want) {
+			t.Errorf("%s: %q", page, got)
+		}
+		for _, rule := range want {
+			if !strings.Contains(strings.Join(got, "\n"), rule+": ") {
+				t.Errorf("%s: no %s in %q", page, rule, got)
+			}
+		}
+	}
+}
 
 // A tall page in a small window: the pictures are as large as the window, and as the page.
 func TestPictures(t *testing.T) {
