@@ -4,12 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"citygate/edge/config"
+	"citygate/edge/health"
+	"citygate/edge/kiosk"
 	"citygate/scanner"
 	"citygate/scanner/camera"
 	"citygate/trust/cache"
@@ -31,22 +37,60 @@ const (
 
 type check struct {
 	name string
-	look func(context.Context, setup) finding
+	look func(context.Context, *examination) finding
 }
 
 func checks() []check {
 	return []check{
-		{"config", checkConfig}, {"disk", checkDisk}, {"clock", checkClock}, {"trust", checkTrust}, {"certificate", checkCert},
-		{"broker", checkBrokers}, {"page", checkPage}, {"camera", checkCamera},
+		{"config", checkConfig}, {"permissions", checkPermissions}, {"disk", checkDisk}, {"clock", checkClock}, {"trust", checkTrust},
+		{"certificate", checkCert}, {"broker", checkBrokers}, {"page", checkPage}, {"camera", checkCamera}, {"light", checkLight},
 	}
 }
 
-func checkConfig(_ context.Context, s setup) finding {
-	return good(fmt.Sprintf("device %s at %s; root policy and keys can be read", s.config.Device, s.config.Place))
+// examination is what the checks know of the box, and of each other.
+type examination struct {
+	setup
+	file     string
+	problems []problem
+	page     *kiosk.Readiness // what answers at the page's address says of itself; nil: nothing does
+	silent   error            // why it is nil
+	runs     bool             // whether that is the gateway, and not the enrolment of a new device
+	picture  *scanner.Frame   // what the camera check has seen; nil: nothing
 }
 
-func checkDisk(_ context.Context, s setup) finding {
-	dir := s.config.StateDir
+// enrolHint is what to do on a device that has no keys or no certificate.
+const enrolHint = "enrol the device: systemctl start citygate-enrol (/usr/share/citygate/enrol.env says how)"
+
+func newExamination(ctx context.Context, file string, c config.Config) *examination {
+	e := &examination{file: file}
+	e.setup, e.problems = readSetup(c)
+	if r, err := askReadiness(ctx, c.Listen); err != nil {
+		e.silent = err
+	} else {
+		e.page = &r
+		e.runs = e.condition(notEnrolled) == nil
+	}
+	return e
+}
+
+func checkConfig(_ context.Context, e *examination) finding {
+	if _, err := os.Stat(e.config.EventKey); errors.Is(err, fs.ErrNotExist) {
+		return fail("this device is not enrolled: there is no "+e.config.EventKey, enrolHint)
+	}
+	for _, p := range e.problems {
+		switch {
+		case errors.Is(p.err, fs.ErrPermission):
+			continue // checkPermissions says so
+		case errors.Is(p.err, fs.ErrNotExist):
+			return fail(p.Error(), "enrolment writes this file; where it was brought by hand, check its name in "+e.file)
+		}
+		return fail(p.Error(), "mend the file, or the key "+p.key+" in "+e.file)
+	}
+	return good(fmt.Sprintf("device %s at %s", e.config.Device, e.config.Place))
+}
+
+func checkDisk(_ context.Context, e *examination) finding {
+	dir := e.config.StateDir
 	st, err := os.Stat(dir)
 	if err != nil {
 		return fail(err.Error(), "make the folder and give it to the gateway's user; the service manager does so with StateDirectory=")
@@ -57,14 +101,11 @@ func checkDisk(_ context.Context, s setup) finding {
 	if st.Mode().Perm()&0o077 != 0 {
 		return warn(fmt.Sprintf("%s has mode %04o: others can read it", dir, st.Mode().Perm()), "chmod 700 "+dir)
 	}
-	if err := unix.Access(dir, unix.W_OK); err != nil {
-		return fail(dir+" cannot be written: "+err.Error(), "run as the gateway's user, and check the owner")
-	}
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
+	var volume unix.Statfs_t
+	if err := unix.Statfs(dir, &volume); err != nil {
 		return fail("free space is not known: "+err.Error(), "check the disk")
 	}
-	free := int64(fs.Bavail) * int64(fs.Bsize)
+	free := int64(volume.Bavail) * int64(volume.Bsize)
 	found := fmt.Sprintf("%d MB free in %s", free>>20, dir)
 	switch {
 	case free < diskLow:
@@ -75,10 +116,10 @@ func checkDisk(_ context.Context, s setup) finding {
 	return good(found)
 }
 
-func checkClock(_ context.Context, s setup) finding {
+func checkClock(_ context.Context, e *examination) finding {
 	now := time.Now()
 	newest := time.Time{}
-	if c, err := cache.OpenReadOnly(filepath.Join(s.config.StateDir, trustFile)); err == nil {
+	if c, err := cache.OpenReadOnly(filepath.Join(e.config.StateDir, trustFile)); err == nil {
 		for _, l := range c.View().Logs() {
 			if l.Time.After(newest) {
 				newest = l.Time
@@ -96,10 +137,13 @@ func checkClock(_ context.Context, s setup) finding {
 	return good("synchronised")
 }
 
-func checkTrust(_ context.Context, s setup) finding {
-	path := filepath.Join(s.config.StateDir, trustFile)
+func checkTrust(_ context.Context, e *examination) finding {
+	path := filepath.Join(e.config.StateDir, trustFile)
 	c, err := cache.OpenReadOnly(path)
 	if err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return warn(err.Error(), "run the doctor as the gateway's user (sudo -u citygate)")
+		}
 		return warn(err.Error(), "it is made at the first start; if the gateway has run, check the disk")
 	}
 	defer c.Close()
@@ -128,18 +172,16 @@ func checkTrust(_ context.Context, s setup) finding {
 }
 
 // checkCamera takes one picture, unless the gateway runs: then the camera is its own, and it says how it does.
-func checkCamera(ctx context.Context, s setup) finding {
-	if r, err := askReadiness(ctx, s); err == nil {
-		for _, c := range r.Conditions {
-			if len(c.Code) > 7 && c.Code[:7] == "camera-" {
-				return fail(c.Title+" "+c.Detail, "check cable, key camera and light")
-			}
+func checkCamera(ctx context.Context, e *examination) finding {
+	if e.runs {
+		if c := e.condition(health.CameraMissing, health.CameraStalled, health.CameraGarbage, health.CameraEnded); c != nil {
+			return fail(strings.TrimSpace(c.Title+" "+c.Detail), "check the cable and the key camera; the gateway opens it again by itself")
 		}
 		return good("in use by the running gateway, which sees pictures")
 	}
 	ctx, cancel := context.WithTimeout(ctx, frameLimit)
 	defer cancel()
-	c, err := camera.Open(ctx, s.config.Camera, camera.Options{Width: 1280, Height: 720})
+	c, err := camera.Open(ctx, e.config.Camera, camera.Options{Width: 1280, Height: 720})
 	if err != nil {
 		return fail(err.Error(), cameraHint(err))
 	}
@@ -148,8 +190,24 @@ func checkCamera(ctx context.Context, s setup) finding {
 	if err != nil {
 		return fail(err.Error(), cameraHint(err))
 	}
-	mean := meanLuma(f.Frame)
-	found := fmt.Sprintf("%dx%d, mean brightness %d of 255", f.Width, f.Height, mean)
+	f.Pix = slices.Clone(f.Pix) // the camera's own until it is closed
+	e.picture = &f.Frame
+	return good(fmt.Sprintf("%dx%d", f.Width, f.Height))
+}
+
+// checkLight looks at the picture that checkCamera has taken, or asks the running gateway.
+func checkLight(_ context.Context, e *examination) finding {
+	if e.runs {
+		if c := e.condition(health.CameraDark, health.CameraBright, health.CameraCovered); c != nil {
+			return fail(c.Title, "check that the lens is free; add light, or shade the lens from the sun")
+		}
+		return good("enough, says the running gateway")
+	}
+	if e.picture == nil {
+		return warn("not known without a picture", "mend the camera first")
+	}
+	mean := meanLuma(*e.picture)
+	found := fmt.Sprintf("mean brightness %d of 255", mean)
 	switch {
 	case mean < darkBelow:
 		return warn(found, "too dark to read printed codes: check that the lens is free, or add light")
@@ -157,6 +215,16 @@ func checkCamera(ctx context.Context, s setup) finding {
 		return warn(found, "too bright: check exposure, or shade the lens from the sun")
 	}
 	return good(found)
+}
+
+// condition returns the worst of these conditions that the running gateway reports, or nil.
+func (e *examination) condition(codes ...string) *kiosk.Condition {
+	for i, c := range e.page.Conditions { // the worst comes first
+		if slices.Contains(codes, c.Code) {
+			return &e.page.Conditions[i]
+		}
+	}
+	return nil
 }
 
 func cameraHint(err error) string {

@@ -8,16 +8,19 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"citygate/edge/config"
 )
 
 // This file implements `citygate doctor`: what a person looks at on a box that does not work.
 
 const doctorUsage = `usage: citygate doctor --config FILE [--json]
 
-Looks at everything that a gateway needs: configuration, keys, certificate,
-disk, clock, ledger data, outbox, camera and light, brokers, the page. Says
+Looks at everything that a gateway needs: configuration, permissions, disk,
+clock, ledger data, certificate, brokers, the page, camera and light. Says
 for each what it found and, where something is wrong, what to do. It changes
-nothing, and may run beside the gateway.
+nothing, and may run beside the gateway. Run it as the gateway's own user
+(sudo -u citygate): then it sees what the gateway sees.
 
 Exit status: 0 if nothing is wrong, 1 if something is, 3 for wrong usage or a
 configuration that cannot be read.
@@ -62,16 +65,16 @@ func runDoctor(ctx context.Context, args []string, _ io.Reader, stdout, stderr i
 		fmt.Fprintf(stderr, "citygate doctor: %v (citygate doctor --help shows the usage)\n", err)
 		return exitUsage
 	}
-	s, err := loadSetup(*file)
+	c, err := config.Load(*file)
 	if err != nil {
 		fmt.Fprintf(stderr, "citygate doctor: %v\n", err)
 		return exitUsage
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	code := exitOK
+	code, e := exitOK, newExamination(ctx, *file, c)
 	for _, c := range checks() {
-		f := c.look(ctx, s)
+		f := c.look(ctx, e)
 		f.Check = c.name
 		if f.State == stateFail {
 			code = exitFailed

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"image"
+	"image/png"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -105,6 +109,49 @@ func (s site) waitFor(t *testing.T, path string, want func(status int, body stri
 		}
 		if time.Now().After(limit) {
 			t.Fatalf("%s: last answer %d %s", path, status, body)
+		}
+	}
+}
+
+// What cannot be read is found and named, each by the check it belongs to; the doctor itself goes on.
+func TestDoctorOnABrokenBox(t *testing.T) {
+	o := newOffice(t)
+	for _, c := range []struct {
+		name, check, found, hint string
+		spoil                    func(path func(string) string) error
+	}{
+		{"not enrolled", "config", "not enrolled", "citygate-enrol", func(p func(string) string) error { return os.Remove(p("event.key")) }},
+		{"no root policy", "config", "root_policy", "enrolment writes", func(p func(string) string) error { return os.Remove(p("root.json")) }},
+		{"broken root policy", "config", "root_policy", "mend", func(p func(string) string) error { return os.WriteFile(p("root.json"), []byte("{"), 0o600) }},
+		{"open key", "permissions", "0644", "chmod 600", func(p func(string) string) error { return os.Chmod(p("event.key"), 0o644) }},
+		{"open state", "disk", "0755", "chmod 700", func(p func(string) string) error { return os.Mkdir(p("state"), 0o755) }},
+		{"dark", "light", "brightness", "too dark", func(p func(string) string) error {
+			var b bytes.Buffer
+			return errors.Join(png.Encode(&b, image.NewGray(image.Rect(0, 0, 320, 240))), os.WriteFile(p("0.png"), b.Bytes(), 0o600))
+		}},
+	} {
+		s := newSite(t, o, o.text["valid"])
+		if err := c.spoil(func(name string) string { return filepath.Join(s.dir, name) }); err != nil {
+			t.Fatal(err)
+		}
+		_, found := examine(t, s)
+		f := found[c.check]
+		if f.State == stateOK || !strings.Contains(f.Found, c.found) || !strings.Contains(f.Hint, c.hint) {
+			t.Errorf("%s: %+v", c.name, f)
+		}
+		if len(found) != len(checks()) {
+			t.Errorf("%s: %d checks of %d", c.name, len(found), len(checks()))
+		}
+	}
+}
+
+func TestDevicePath(t *testing.T) {
+	for text, want := range map[string]string{
+		"/dev/video0": "/dev/video0", "/dev/video0?size=1920x1080": "/dev/video0", "gpio:/dev/gpiochip0,line=17": "/dev/gpiochip0",
+		"dry-run:serial:/dev/ttyUSB0,on=A0": "/dev/ttyUSB0", "https://gate.example/dev/x": "", "/srv/dev/film.avi": "", "": "",
+	} {
+		if got := devicePath(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }

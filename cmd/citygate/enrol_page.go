@@ -22,6 +22,9 @@ import (
 //go:embed enrol
 var enrolFiles embed.FS
 
+// notEnrolled is the condition on /readyz of a device that is none of the gateways yet.
+const notEnrolled = "not-enrolled"
+
 // The states of the page beside those of an answer.
 const (
 	enrolAsking    = "asking"
@@ -89,7 +92,7 @@ func (p *enrolPage) handler() (http.Handler, error) {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_ = json.NewEncoder(w).Encode(kiosk.Readiness{Conditions: []kiosk.Condition{{Code: "not-enrolled",
+		_ = json.NewEncoder(w).Encode(kiosk.Readiness{Conditions: []kiosk.Condition{{Code: notEnrolled,
 			Title: "the device is not enrolled", Severity: "fatal", Detail: p.get().State}}})
 	})
 	for _, name := range []string{"enrol.css", "enrol.js"} {

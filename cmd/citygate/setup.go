@@ -33,34 +33,62 @@ type setup struct {
 	fleetKey ed25519.PublicKey // nil without brokers
 }
 
+// problem is a file or a value that the configuration names and that cannot be used.
+type problem struct {
+	key string // of the configuration
+	err error
+}
+
+func (p problem) Error() string { return p.key + ": " + p.err.Error() }
+
+func (p problem) Unwrap() error { return p.err }
+
+// loadSetup reads the configuration and everything that it names, or fails with the first thing that is wrong.
 func loadSetup(file string) (setup, error) {
-	var s setup
-	var err error
-	if s.config, err = config.Load(file); err != nil {
-		return s, err
-	}
-	if s.policy, err = policy.Load(s.config.Policy); err != nil {
-		return s, err
-	}
-	if err = relay.Check(s.config.Relay); err != nil {
-		return s, fmt.Errorf("%s: key %q: %w", file, "relay", err)
-	}
-	b, err := readSmall(s.config.RootPolicy)
+	c, err := config.Load(file)
 	if err != nil {
-		return s, fmt.Errorf("root_policy: %w (the registry's init writes it as root.json)", err)
+		return setup{}, err
 	}
-	if s.root, err = ledger.ParseRootPolicy(b); err != nil {
-		return s, fmt.Errorf("root_policy %s: %w", s.config.RootPolicy, err)
-	}
-	if s.eventKey, err = keyfile.ReadSeed(s.config.EventKey); err != nil {
-		return s, fmt.Errorf("event_key: %w", err)
-	}
-	if len(s.config.Brokers) > 0 {
-		if s.fleetKey, err = keyfile.ReadVerifier(s.config.FleetKey); err != nil {
-			return s, fmt.Errorf("fleet_key: %w", err)
-		}
+	s, problems := readSetup(c)
+	if len(problems) > 0 {
+		return s, fmt.Errorf("%s: %w", file, problems[0])
 	}
 	return s, nil
+}
+
+// readSetup reads everything that a configuration names and lists all that is wrong with it.
+func readSetup(c config.Config) (s setup, problems []problem) {
+	note := func(key string, err error) {
+		if err != nil {
+			problems = append(problems, problem{key, err})
+		}
+	}
+	var err error
+	s.config = c
+	s.policy, err = policy.Load(c.Policy)
+	note("policy", err)
+	note("relay", relay.Check(c.Relay))
+	s.root, err = readRootPolicy(c.RootPolicy)
+	note("root_policy", err)
+	s.eventKey, err = keyfile.ReadSeed(c.EventKey)
+	note("event_key", err)
+	if len(c.Brokers) > 0 {
+		s.fleetKey, err = keyfile.ReadVerifier(c.FleetKey)
+		note("fleet_key", err)
+	}
+	return s, problems
+}
+
+func readRootPolicy(path string) (ledger.RootPolicy, error) {
+	b, err := readSmall(path)
+	if err != nil {
+		return ledger.RootPolicy{}, err
+	}
+	root, err := ledger.ParseRootPolicy(b)
+	if err != nil {
+		return root, fmt.Errorf("%s: %w", path, err)
+	}
+	return root, nil
 }
 
 // maxSmall bounds keys and policies, in bytes.

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -141,9 +142,23 @@ func decodeError(name string, err error) error {
 	var bad *toml.DecodeError
 	if errors.As(err, &bad) {
 		row, _ := bad.Position()
-		return &Error{File: name, Line: row, Key: keyName(bad.Key()), Problem: bad.Error()}
+		return &Error{File: name, Line: row, Key: keyName(bad.Key()), Problem: wrongType(bad)}
 	}
 	return &Error{File: name, Problem: err.Error()}
+}
+
+// wrongType says of a value of another type what the key wants instead; the library's words are about Go.
+func wrongType(e *toml.DecodeError) string {
+	said := strings.TrimPrefix(e.Error(), "toml: ")
+	if len(e.Key()) == 0 || !strings.HasPrefix(said, "cannot decode") {
+		return said
+	}
+	for _, k := range Keys() {
+		if k.Name == e.Key()[0] {
+			return "the value is of another type than this key's: " + k.Unit
+		}
+	}
+	return said
 }
 
 func keyName(k toml.Key) string {
