@@ -18,7 +18,7 @@ func TestAxeFindsWhatIsWrong(t *testing.T) {
 	axe := browsertest.LoadAxe(t)
 	tab := browsertest.Tab(t, browsertest.Start(t, nil), 320, 200)
 	for page, want := range map[string][]string{
-		`<!doctype html><html lang="en"><title>t</title><p>good`: nil,
+		`<!doctype html><html lang="en"><title>t</title><p>good`:                              nil,
 		`<!doctype html><html><title>t</title><p style="color:%23bbb;background:%23fff">pale`: {"html-has-lang", "color-contrast"},
 	} {
 		if err := chromedp.Run(tab, chromedp.Navigate(`data:text/html,`+page)); err != nil {
