@@ -69,14 +69,9 @@ func (s *Scanner) taken(p Point) bool {
 
 // within reports whether p lies in a convex quadrilateral, whichever way its corners go round.
 func within(q *[4]Point, p Point) bool {
-	left, right := 0, 0
+	var c luma.Quad
 	for i := range q {
-		a, b := q[i], q[(i+1)%4]
-		if (b.X-a.X)*(p.Y-a.Y) > (b.Y-a.Y)*(p.X-a.X) {
-			right++
-		} else {
-			left++
-		}
+		c[i] = luma.Point(q[i])
 	}
-	return left == 0 || right == 0
+	return c.Contains(luma.Point(p))
 }

@@ -81,27 +81,30 @@ func (c *Finders) verify(l *Level, index int, h *Hit) {
 	c.Found = append(c.Found, f)
 }
 
-// upright walks the pixel column through the hit: five runs of about 1:1:3:1:1 have to be there, from a fifth of the hit's width to thrice it. This
-// whole-pixel test is what most hits fail.
+// upright walks the pixel column through the hit: five runs of about 1:1:3:1:1 have to be there, from a fifth of the hit's width to thrice it, of which one outer one
+// may be longer. This whole-pixel test is what most hits fail.
 func (l *Level) upright(h *Hit, t int, work *int) bool {
 	x, y, limit := int(h.X), int(h.Y), int(h.Width*1.5)
 	up, n1 := l.column(x, y, -1, t>>8, h.Light, limit)
 	*work -= n1 / 2
-	if up[2] == 0 {
+	if up[1] == 0 {
 		return false
 	}
 	down, n2 := l.column(x, y, 1, t>>8, h.Light, limit)
 	*work -= n2 / 2
-	if down[2] == 0 {
+	if down[1] == 0 {
 		return false
 	}
 	core := up[0] + down[0] - 1
+	if w := core + up[1] + down[1]; up[2] != down[2] && max(up[2], down[2])*10 > 3*w && w >= minOpen { // the longer one is open
+		up[2], down[2] = min(up[2], w/5), min(down[2], w/5)
+	}
 	total := core + up[1] + up[2] + down[1] + down[2]
 	v := total*2/3 + 10 // sevenths of a module of tolerance, a pixel and a half of it for rounding
 	return abs(7*core-3*total) < 2*v && abs(7*up[1]-total) < v && abs(7*up[2]-total) < v && abs(7*down[1]-total) < v && abs(7*down[2]-total) < v
 }
 
-// column returns the lengths of three runs from (x, y) up or down, and the pixels walked. A run that is not finished within limit is 0.
+// column returns the lengths of three runs from (x, y) up or down, and the pixels walked. The walk ends with the picture, or after limit pixels, and a run with it.
 func (l *Level) column(x, y, step, t int, light bool, limit int) (runs [3]int, n int) {
 	o := y*l.Stride + x
 	end := l.H - y
@@ -117,6 +120,9 @@ func (l *Level) column(x, y, step, t int, light bool, limit int) (runs [3]int, n
 			}
 			run, start, light = run+1, n, !light
 		}
+	}
+	if run == 2 {
+		runs[2] = n - start
 	}
 	return runs, n
 }
@@ -146,22 +152,53 @@ func (m *Image) Ray(p, dir Point, t int, light bool, step, limit float64, edges 
 }
 
 // cut measures a line through p in both directions: the five runs have to be 1:1:3:1:1. It returns the whole width and how far the pattern's
-// middle lies from p along dir. No run may be longer than limit.
-func (l *Level) cut(p, dir Point, t int, light bool, width, limit float64, work *int) (total, offset float64, ok bool) {
+// middle lies from p along dir. No run may be longer than limit, but for one of the outer ones: there the pattern is open, without a quiet zone.
+func (l *Level) cut(p, dir Point, t int, light bool, width, limit float64, work *int) (c line, ok bool) {
 	var a, b [3]float64
 	step := min(max(width/21, 0.5), 1.5)
-	if l.Ray(p, dir, t, light, step, limit, a[:], work) < 3 || l.Ray(p, dir.Mul(-1), t, light, step, limit, b[:], work) < 3 {
-		return 0, 0, false
+	na := l.Ray(p, dir, t, light, step, limit, a[:], work)
+	if na < 2 {
+		return c, false
 	}
-	total = a[2] + b[2]
-	m := total / 7
+	nb := l.Ray(p, dir.Mul(-1), t, light, step, limit, b[:], work)
+	if nb < 2 {
+		return c, false
+	}
+	inner := (a[1] + b[1]) / 5
+	openA, openB := na < 3 || a[2]-a[1] > openRun*inner, nb < 3 || b[2]-b[1] > openRun*inner
+	switch {
+	case openA && openB:
+		return c, false
+	case openA:
+		a[2] = a[1] + inner
+	case openB:
+		b[2] = b[1] + inner
+	}
+	c.width = a[2] + b[2]
+	m := c.width / 7
 	v := m*rayTolerance + 0.5
 	if math.Abs(a[2]-a[1]-m) > v || math.Abs(a[1]-a[0]-m) > v || math.Abs(b[2]-b[1]-m) > v || math.Abs(b[1]-b[0]-m) > v ||
 		math.Abs(a[0]+b[0]-3*m) > 2*v {
-		return 0, 0, false
+		return c, false
 	}
-	return total, (a[0] + a[1] + a[2] - b[0] - b[1] - b[2]) / 6, true
+	c.off, c.clean = (a[0]+a[1]+a[2]-b[0]-b[1]-b[2])/6, 1
+	if openA || openB {
+		c.off, c.clean = (a[0]+a[1]-b[0]-b[1])/4, openLine
+	}
+	return c, true
 }
+
+// line is a cut through a pattern.
+type line struct {
+	width float64 // of the whole pattern
+	off   float64 // of its middle
+	clean float64 // 1, or less where it is open
+}
+
+const (
+	openRun  = 1.9  // modules: a longer outer run is open
+	openLine = 0.75 // the share for which an open line counts
+)
 
 // slanted are the directions halfway between the axes and the diagonals.
 var slanted = [...]Point{{0.9239, 0.3827}, {0.3827, 0.9239}, {-0.3827, 0.9239}, {-0.9239, 0.3827}}
@@ -170,37 +207,37 @@ var slanted = [...]Point{{0.9239, 0.3827}, {0.3827, 0.9239}, {-0.3827, 0.9239}, 
 func (l *Level) concentric(p Point, width float64, t int, light bool, work *int) (f Finder, ok bool) {
 	const d = math.Sqrt2 / 2
 	right, down := Point{1, 0}, Point{0, 1}
-	high, off, ok := l.cut(p, down, t, light, width, width, work)
-	if !ok || high > 3*width || width > 3*high {
+	high, ok := l.cut(p, down, t, light, width, width, work)
+	if !ok || high.width > 3*width || width > 3*high.width {
 		return f, false
 	}
-	p.Y += off
-	wide, off, ok := l.cut(p, right, t, light, width, 0.45*width, work)
+	p.Y += high.off
+	wide, ok := l.cut(p, right, t, light, width, 0.45*width, work)
 	if !ok {
 		return f, false
 	}
-	p.X += off
-	larger := max(wide, high)
-	_, off1, ok1 := l.cut(p, Point{d, d}, t, light, larger, 0.45*larger, work)
-	_, off2, ok2 := l.cut(p, Point{d, -d}, t, light, larger, 0.45*larger, work)
+	p.X += wide.off
+	larger := max(wide.width, high.width)
+	d1, ok1 := l.cut(p, Point{d, d}, t, light, larger, 0.45*larger, work)
+	d2, ok2 := l.cut(p, Point{d, -d}, t, light, larger, 0.45*larger, work)
 	if !ok1 && !ok2 {
 		return f, false
 	}
-	clean := 3
+	clean := wide.clean + high.clean + max(d1.clean, d2.clean)
 	if ok1 && ok2 { // both diagonals place the centre once more
-		p = p.Add(Point{(off1 + off2) * d / 2, (off1 - off2) * d / 2})
-		clean++
+		p = p.Add(Point{(d1.off + d2.off) * d / 2, (d1.off - d2.off) * d / 2})
+		clean += min(d1.clean, d2.clean)
 	}
-	if h, off, ok := l.cut(p, down, t, light, high, 0.45*high, work); ok {
-		p.Y, high = p.Y+off/2, h
+	if h, ok := l.cut(p, down, t, light, high.width, 0.45*high.width, work); ok {
+		p.Y, high = p.Y+h.off/2, h
 	}
-	if w, off, ok := l.cut(p, right, t, light, wide, 0.45*wide, work); ok {
-		p.X, wide = p.X+off/2, w
+	if w, ok := l.cut(p, right, t, light, wide.width, 0.45*wide.width, work); ok {
+		p.X, wide = p.X+w.off/2, w
 	}
 	for _, dir := range slanted {
-		if _, _, ok := l.cut(p, dir, t, light, larger, 0.45*larger, work); ok {
-			clean++
+		if c, ok := l.cut(p, dir, t, light, larger, 0.45*larger, work); ok {
+			clean += c.clean
 		}
 	}
-	return Finder{Center: p, Module: (wide + high) / 14, Light: light, Clean: float64(clean) / 8, T: t}, true
+	return Finder{Center: p, Module: (wide.width + high.width) / 14, Light: light, Clean: clean / 8, T: t}, true
 }

@@ -39,6 +39,19 @@ func (q Quad) Convex() bool {
 	return true
 }
 
+// Contains reports whether p lies in a convex quadrilateral, whichever way its corners go round.
+func (q *Quad) Contains(p Point) bool {
+	left, right := 0, 0
+	for i := range q {
+		if q[(i+1)%4].Sub(q[i]).Cross(p.Sub(q[i])) < 0 {
+			left++
+		} else {
+			right++
+		}
+	}
+	return left == 0 || right == 0
+}
+
 // Rect returns the rectangle from (x0, y0) to (x1, y1) as a quadrilateral.
 func Rect(x0, y0, x1, y1 float64) Quad { return Quad{{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}} }
 

@@ -29,9 +29,9 @@ func (l *Level) scanRows(step int, bullseyes bool) {
 	}
 }
 
-// scanRow keeps the last six changes p0..p5 and tests the five runs between them at each one.
+// scanRow keeps the last six changes p0..p5 and tests the five runs between them at each one. The ends of the row count as changes.
 func (l *Level) scanRow(row, t []byte, y int, bullseyes bool) {
-	var p0, p1, p2, p3, p4, p5 int
+	var p [6]int
 	var last uint64
 	contrast := max(minHitContrast, l.Thresholds.Floor*3/8)
 	for b := 0; b*Block < len(row); b += 8 {
@@ -44,17 +44,35 @@ func (l *Level) scanRow(row, t []byte, y int, bullseyes bool) {
 		last = m >> 63
 		for ; changes != 0; changes &= changes - 1 {
 			k := bits.TrailingZeros64(changes)
-			p0, p1, p2, p3, p4, p5 = p1, p2, p3, p4, p5, b*Block+k
-			c, total := p3-p2, p5-p0
-			if c*64 < total*17 || c*64 > total*40 {
-				if bullseyes && equalRuns(p1-p0, p2-p1, c, p4-p3, p5-p4) && p0 > 0 && distinct(row, p0+p1, p1+p2, p2+p3, p3+p4, p4+p5, contrast) {
-					l.hit(p2, p3, y, total, m>>k&1 == 1, true)
-				}
-				continue
+			p[0], p[1], p[2], p[3], p[4], p[5] = p[1], p[2], p[3], p[4], p[5], b*Block+k
+			// Three of five modules or so, or one of three.
+			if c, w := p[3]-p[2], p[4]-p[1]; c*128 > w*45 && c*128 < w*108 || bullseyes {
+				l.testRuns(row, &p, y, m>>k&1 == 1, bullseyes, contrast)
 			}
-			if p0 > 0 && finderRuns(p1-p0, p2-p1, c, p4-p3, p5-p4) && distinct(row, p0+p1, p1+p2, p2+p3, p3+p4, p4+p5, contrast) {
-				l.hit(p2, p3, y, total, m>>k&1 == 1, false)
-			}
+		}
+	}
+	if p[0], p[1], p[2], p[3], p[4], p[5] = p[1], p[2], p[3], p[4], p[5], len(row); p[4] < p[5] {
+		l.testRuns(row, &p, y, last == 0, bullseyes, contrast)
+	}
+}
+
+// testRuns appends a hit if the runs between six changes are those of a pattern.
+func (l *Level) testRuns(row []byte, p *[6]int, y int, light, bullseyes bool, contrast int) {
+	a, b, c, d, e := p[1]-p[0], p[2]-p[1], p[3]-p[2], p[4]-p[3], p[5]-p[4]
+	switch total := p[5] - p[0]; {
+	case a <= 0:
+	case c*64 < total*17 && bullseyes && equalRuns(a, b, c, d, e):
+		if distinct(row, p[0]+p[1], p[1]+p[2], p[2]+p[3], p[3]+p[4], p[4]+p[5], contrast) {
+			l.hit(p[2], p[3], y, total, light, true)
+		}
+	case c*64 >= total*17 && c*64 <= total*40 && finderRuns(a, b, c, d, e):
+		if distinct(row, p[0]+p[1], p[1]+p[2], p[2]+p[3], p[3]+p[4], p[4]+p[5], contrast) {
+			l.hit(p[2], p[3], y, total, light, false)
+		}
+	case openRuns(a, b, c, d, e):
+		m := (b + c + d) / 5
+		if distinct(row, 2*p[1]-m, p[1]+p[2], p[2]+p[3], p[3]+p[4], 2*p[4]+m, contrast) {
+			l.hit(p[2], p[3], y, 7*m+2, light, false)
 		}
 	}
 }
@@ -93,6 +111,23 @@ func finderRuns(a, b, c, d, e int) bool {
 	v := total/2 + 4
 	return abs(7*a-total) < v && abs(7*b-total) < v && abs(7*c-3*total) < 2*v && abs(7*d-total) < v && abs(7*e-total) < v
 }
+
+// openRuns reports whether five runs are those of a finder pattern without a quiet zone: one of the outer ones runs into what lies beside the symbol.
+func openRuns(a, b, c, d, e int) bool {
+	w := b + c + d
+	if w < minOpen {
+		return false
+	}
+	// In fifths of the middle: each run within half a module.
+	v := w / 2
+	if abs(5*b-w) > v || abs(5*c-3*w) > v || abs(5*d-w) > v || 2*b > 3*d || 2*d > 3*b {
+		return false
+	}
+	return abs(5*a-w) <= v && 5*e > w || abs(5*e-w) <= v && 5*a > w
+}
+
+// minOpen is the least width in pixels of the middle of a pattern without a quiet zone.
+const minOpen = 8
 
 // equalRuns reports whether five runs are of one length.
 func equalRuns(a, b, c, d, e int) bool {

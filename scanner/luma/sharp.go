@@ -194,8 +194,8 @@ func (c *Finders) verifyPatch(l *Level, h *Hit, reach int) bool {
 	f.Hits, f.Blurred = 1, true
 	for i := range f.Widths {
 		sin, cos := math.Sincos(math.Pi * float64(i) / float64(len(f.Widths)))
-		if w, _, ok := p.cut(f.Center, Point{cos, sin}, t, h.Light, h.Width, 0.6*h.Width, &c.Work); ok {
-			f.Widths[i] = w
+		if w, ok := p.cut(f.Center, Point{cos, sin}, t, h.Light, h.Width, 0.6*h.Width, &c.Work); ok {
+			f.Widths[i] = w.width
 		}
 	}
 	f.Center = f.Center.Add(Point{float64(x0), float64(y0)})

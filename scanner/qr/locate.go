@@ -65,13 +65,16 @@ func (r *Reader) try(t *triple, plain bool) (Found, bool) {
 	if n < 18 || n > maxSide+12 {
 		return Found{}, false
 	}
-	off1, off2 := r.timing(&g, n)
-	if !g.tl.Blurred && min(off1, off2) > timingOff || !r.finders3(&g) { // blur closes a timing pattern first
-		return Found{}, false
-	}
-	if plain && max(off1, off2) > timingPlain {
+	if plain && (r.top(&g, n) > timingPlain || r.left(&g, n) > timingPlain) {
 		t.done = false
 		return Found{}, false
+	}
+	closed := !plain && !g.tl.Blurred && r.top(&g, n) > timingOff && r.left(&g, n) > timingOff // blur closes a timing pattern first
+	if closed && (r.closed >= maxClosed || t.score >= farther) || !r.finders3(&g) {
+		return Found{}, false
+	}
+	if closed {
+		r.closed++
 	}
 	v0 := (n - 17) / 4
 	reach := 0.75 + 0.06*v0
@@ -192,12 +195,13 @@ func (g *legs) fourth() luma.Point {
 	return g.flat()
 }
 
-// finderAt correlates the 7x7 modules of a finder pattern with the picture; u and v lead from module to module.
+// finderAt correlates the 7x7 modules of a finder pattern with the picture; u and v lead from module to module. What designers like to put in its place counts as
+// well: a disc in a ring.
 func (r *Reader) finderAt(f *luma.Finder, u, v luma.Point, light bool) float64 {
 	l, scale := r.levelFor(math.Sqrt(math.Abs(u.Cross(v))))
 	c := f.Center.Mul(1 / scale)
 	u, v = u.Mul(1/scale), v.Mul(1/scale)
-	var sum, dark, squares int
+	var sum, dark, disc, squares int
 	for y := -3; y <= 3; y++ {
 		for x := -3; x <= 3; x++ {
 			p := c.Add(u.Mul(float64(x))).Add(v.Mul(float64(y)))
@@ -207,16 +211,23 @@ func (r *Reader) finderAt(f *luma.Finder, u, v luma.Point, light bool) float64 {
 			if max(x, -x, y, -y) != 2 {
 				dark += s
 			}
+			if d := x*x + y*y; d <= 2 || d >= 8 && d <= 10 {
+				disc += s
+			}
 		}
 	}
 	r.Work -= 49
-	return correlation(49, 33, sum, dark, squares, light)
+	return max(correlation(49, 33, sum, dark, squares, light), correlation(49, 25, sum, disc, squares, light))
 }
 
-// timing counts the changes along the timing patterns (section 6.3.5), which lie three modules inside of the line between the finders' centres. It returns by how
-// many each is off what the size asks for, as a share of that with two changes more: at random half of them are there.
-func (r *Reader) timing(g *legs, n float64) (top, left float64) {
-	return r.timingLine(g.tl, g.tr, g.bl, g.mTop, g.mRight, g.mLeft, n), r.timingLine(g.tl, g.bl, g.tr, g.mLeft, g.mDown, g.mTop, n)
+// top and left count the changes along the timing patterns (section 6.3.5), which lie three modules inside of the line between the finders' centres. They return by
+// how many more than two they are off what the size asks for, as a share of that: at random half of them are there.
+func (r *Reader) top(g *legs, n float64) float64 {
+	return r.timing(g.tl, g.tr, g.bl, g.mTop, g.mRight, g.mLeft, n)
+}
+
+func (r *Reader) left(g *legs, n float64) float64 {
+	return r.timing(g.tl, g.bl, g.tr, g.mLeft, g.mDown, g.mTop, n)
 }
 
 // The shares by which one timing pattern may be off, and both where they are plainly there.
@@ -225,7 +236,10 @@ const (
 	timingPlain = 0.22
 )
 
-func (r *Reader) timingLine(a, b, side *luma.Finder, ma, mb, ms, n float64) float64 {
+// maxClosed is how many triples of clean finders are tried though neither timing pattern is there.
+const maxClosed = 6
+
+func (r *Reader) timing(a, b, side *luma.Finder, ma, mb, ms, n float64) float64 {
 	u, v := b.Center.Sub(a.Center), side.Center.Sub(a.Center)
 	u, v = u.Mul(1/u.Len()), v.Mul(1/v.Len())
 	from := a.Center.Add(u.Mul(4 * ma)).Add(v.Mul(3 * ms))

@@ -39,6 +39,7 @@ type Reader struct {
 	used    []bool
 	near    []neighbour
 	triples []triple
+	closed  int // triples that were tried without timing patterns
 	decoder *Decoder
 	marks   marks
 	line    []int // gray along a timing pattern
@@ -65,10 +66,16 @@ func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
 		r.used = append(r.used, false)
 	}
 	r.findTriples()
-	r.tryAll(true, blurred)
+	r.closed = 0
+	if len(r.triples) > fewTriples {
+		r.tryAll(true, blurred)
+	}
 	r.tryAll(false, blurred)
 	return r.found
 }
+
+// fewTriples are so few that their order does not matter.
+const fewTriples = 24
 
 // tryAll reads the triples that are left, the best ones first. With plain only those are tried whose timing patterns are plainly there: where many symbols lie side
 // by side most triples are of different ones, and those that are read use up their finders.
@@ -79,6 +86,9 @@ func (r *Reader) tryAll(plain, blurred bool) {
 		if r.Work < 0 {
 			return
 		}
+		if plain && t.score >= farther {
+			return
+		}
 		if t.done || r.used[t.tl] || r.used[t.tr] || r.used[t.bl] || blurred && !f[t.tl].Blurred && !f[t.tr].Blurred && !f[t.bl].Blurred {
 			continue
 		}
@@ -87,6 +97,16 @@ func (r *Reader) tryAll(plain, blurred bool) {
 			r.Work = before // only what was in vain counts
 			r.used[t.tl], r.used[t.tr], r.used[t.bl] = true, true, true
 			r.found = append(r.found, s)
+			r.useInside(&s.Corners)
+		}
+	}
+}
+
+// useInside takes what looks a little like a finder within a symbol that was read for a part of it.
+func (r *Reader) useInside(q *luma.Quad) {
+	for i := range r.finders {
+		if f := &r.finders[i]; f.Clean < cleanFinder && q.Contains(f.Center) {
+			r.used[i] = true
 		}
 	}
 }

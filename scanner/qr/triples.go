@@ -23,6 +23,7 @@ const (
 	maxCos        = 0.75 // of the angle at the top left
 	maxNeighbours = 14   // finders that are tried as a corner's partners
 	maxTriples    = 6000
+	maxDirty      = 400 // of finders that are not clean
 	manyFinders   = 36
 	maxFinders    = 240
 	cleanFinder   = 0.85
@@ -58,7 +59,8 @@ func (r *Reader) findTriples() {
 		r.pairs(i)
 	}
 	slices.SortFunc(r.triples, func(a, b triple) int { return cmp.Compare(a.score, b.score) })
-	r.triples = r.triples[:min(len(r.triples), maxTriples)]
+	n, _ := slices.BinarySearchFunc(r.triples, farther, func(t triple, far float64) int { return cmp.Compare(t.score, far) })
+	r.triples = r.triples[:min(len(r.triples), n+maxDirty, maxTriples)]
 }
 
 // choose keeps the cleaner finders where there are more than a frame of symbols would have: the rest is texture.
