@@ -115,6 +115,7 @@ type Options struct {
 	Version string           // of the software, for events
 	Now     func() time.Time // default time.Now
 	Synced  func() bool      // whether the clock is synchronised; default: it is not
+	Closed  func() bool      // whether operations took the gateway out of service: nothing is read then; default: never
 	Logger  *slog.Logger     // default: discard
 
 	source string // the detail "source" of its scans; default none
@@ -135,6 +136,7 @@ type Gateway struct {
 	watch    *camera.Watch  // of a live camera, else nil
 	inSight  *[4][2]float64 // outline of a code in the last frame that had one
 	storage  bool           // the last event could not be stored
+	closed   bool           // Closed said so last
 	retryAt  time.Time
 	pending  []wire.Event // health events to store, oldest first
 	standing []health.Active
@@ -165,6 +167,9 @@ func New(o Options) *Gateway {
 	}
 	if o.Synced == nil {
 		o.Synced = func() bool { return false }
+	}
+	if o.Closed == nil {
+		o.Closed = func() bool { return false }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -199,3 +199,34 @@ func TestEndOfAFilmLeavesTheGatewayIdle(t *testing.T) {
 		}
 	})
 }
+
+// While operations have the gateway out of service it reads nothing and says so; a code that is held when it comes back
+// is a new one.
+func TestTakenOutOfService(t *testing.T) {
+	c := newCity(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, c, nil, film(eof, frames(30*time.Second, c.lamp)))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		wait := func() {
+			<-time.After(5 * time.Second)
+			synctest.Wait()
+		}
+		wait()
+		want(t, "answers", r.screen.verdicts(), "valid")
+		r.closed.Store(true)
+		wait()
+		if st := r.screen.last(); st.State != kiosk.StateOutOfService || st.Reason != health.TakenOut {
+			t.Errorf("the screen shows %+v", st)
+		}
+		want(t, "answers", r.screen.verdicts(), "valid")
+		r.closed.Store(false)
+		wait()
+		want(t, "answers", r.screen.verdicts(), "valid", "valid")
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}

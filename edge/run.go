@@ -78,6 +78,9 @@ func (g *Gateway) session(ctx context.Context) error {
 				g.cameraWorks()
 			}
 			last, limit = now, stallAfter
+			if g.outOfService() {
+				break
+			}
 			if err := g.look(ctx, f); err != nil {
 				return err
 			}
@@ -88,6 +91,18 @@ func (g *Gateway) session(ctx context.Context) error {
 		}
 		g.tick(ctx)
 	}
+}
+
+// outOfService says whether operations took the gateway out of service, and shows it. What is held meanwhile counts as
+// new afterwards.
+func (g *Gateway) outOfService() bool {
+	if closed := g.o.Closed(); closed != g.closed {
+		g.closed = closed
+		clear(g.held)
+		g.frameAt = time.Time{}
+		g.show(kiosk.State{State: kiosk.StateIdle})
+	}
+	return g.closed
 }
 
 // rest waits for d, or for ctx when d is 0, and goes on with everything but frames.
@@ -102,6 +117,7 @@ func (g *Gateway) rest(ctx context.Context, d time.Duration) {
 	defer tick.Stop()
 	for {
 		g.alive()
+		g.outOfService()
 		g.tick(ctx)
 		select {
 		case <-ctx.Done():
@@ -193,6 +209,8 @@ func (g *Gateway) setCamera(code, detail string) {
 // show tells the screen a state, once. What keeps the gateway from serving goes before the given state.
 func (g *Gateway) show(st kiosk.State) {
 	switch {
+	case g.closed:
+		st = kiosk.State{State: kiosk.StateOutOfService, Reason: health.TakenOut}
 	case g.storage:
 		st = kiosk.State{State: kiosk.StateOutOfService, Reason: health.Storage}
 	case g.camera != "" && g.camera != health.CameraEnded:

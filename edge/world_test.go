@@ -245,6 +245,7 @@ type rig struct {
 	now     func() time.Time
 	pulses  []relay.Pulse
 	ahead   atomic.Int64 // nanoseconds that the gateway's clock is set ahead
+	closed  atomic.Bool  // operations took it out of service
 }
 
 func newRig(t *testing.T, c *city, p *policy.Policy, scenes ...func() (*scene, error)) *rig {
@@ -268,7 +269,7 @@ func newRig(t *testing.T, c *city, p *policy.Policy, scenes ...func() (*scene, e
 			return s, nil
 		},
 		Gate: r, Device: "k1", Tracker: r, Views: c, Outbox: st, Screen: r.screen, Policy: p, Health: r.health, Place: place, Version: "test",
-		Now: r.now, Synced: func() bool { return r.synced },
+		Now: r.now, Synced: func() bool { return r.synced }, Closed: r.closed.Load,
 	})
 	return r
 }

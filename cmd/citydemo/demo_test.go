@@ -81,6 +81,11 @@ func TestEmbeddedBrokerAndPages(t *testing.T) {
 		t.Errorf("%v\n%s\n%s\n%s", err, progress.String(), out.String(), gatewaySaid(state))
 	} else {
 		lookAtPages(t, d.addr)
+		// Operations give an order as a person does, and the gateway does it.
+		conf := d.path("fleet", "fleet.toml")
+		if err := d.do(ctx, "cityfleet", "command", "send", "--config", conf, "--wait", "1m", device, "scan-test", "seconds=1"); err != nil {
+			t.Error(err)
+		}
 	}
 	cancel()
 	if err := <-done; err != nil && ctx.Err() == nil {

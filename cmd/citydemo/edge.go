@@ -29,6 +29,7 @@ ca = %q
 cert = %q
 key = %q
 ack_key = %q
+ops_key = %q
 mirrors = [%q]
 `
 
@@ -42,13 +43,20 @@ func (d *demo) startFleet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ops, err := d.keyPair(ctx, "fleet-ops")
+	if err != nil {
+		return err
+	}
+	if err := d.pin(ack, ops); err != nil {
+		return err
+	}
 	event, err := d.keyPair(ctx, "gateway-event")
 	if err != nil {
 		return err
 	}
 	conf := d.path("fleet", "fleet.toml")
 	text := fmt.Sprintf(fleetConfig, d.addr.Fleet, d.path("fleet", "fleet.db"), "ssl://"+d.addr.Broker, fleetName,
-		d.path("pki", pki.RootCert), cert, key, ack.seed, "http://"+d.addr.Ledger)
+		d.path("pki", pki.RootCert), cert, key, ack.seed, ops.seed, "http://"+d.addr.Ledger)
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		return err
 	}
@@ -74,6 +82,21 @@ func (d *demo) keyPair(ctx context.Context, name string) (keyFiles, error) {
 		return k, err
 	}
 	return k, d.do(ctx, "cityfleet", "keygen", "--name", demoOrigin+"/"+name, "--key", k.seed, "--vkey", k.vkey)
+}
+
+// pinsFile holds the verifier keys that the gateway pins: whose acknowledgements it believes and whose orders it obeys.
+const pinsFile = "fleet.vkey"
+
+func (d *demo) pin(ack, ops keyFiles) error {
+	var pins []byte
+	for _, k := range []keyFiles{ack, ops} {
+		b, err := os.ReadFile(k.vkey)
+		if err != nil {
+			return err
+		}
+		pins = append(pins, b...)
+	}
+	return os.WriteFile(d.path("keys", pinsFile), pins, 0o644)
 }
 
 // do runs one of the commands to its end.
@@ -175,7 +198,7 @@ func (d *demo) gatewayConfig(camera string, loop bool) (string, error) {
 		"cert":        strconv.Quote(cert),
 		"key":         strconv.Quote(key),
 		"event_key":   strconv.Quote(d.path("keys", "gateway-event.key")),
-		"fleet_key":   strconv.Quote(d.path("keys", "fleet-ack.vkey")),
+		"fleet_key":   strconv.Quote(d.path("keys", pinsFile)),
 		"listen":      strconv.Quote(d.addr.Kiosk),
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 type keygenCommand struct {
 	Name string `required:"" help:"The key's name, such as citygate.example/fleet."`
 	Key  string `required:"" type:"path" help:"File for the secret seed, made with mode 0600; it must not exist."`
-	Vkey string `type:"path" help:"File for the verifier key, which gateways pin as fleet_key; it is printed as well."`
+	Vkey string `type:"path" help:"File for the verifier key; it is printed as well. Gateways pin those of ack_key and of ops_key, in this order, as the lines of fleet_key."`
 }
 
 // Run makes a key pair and prints the public half.

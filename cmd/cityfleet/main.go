@@ -5,6 +5,7 @@
 //	cityfleet keygen --name citygate.example/fleet --key ack.key --vkey fleet.vkey
 //	cityfleet device add --config fleet.toml --name sjz-0103-0117 --key VKEY
 //	cityfleet serve --config fleet.toml
+//	cityfleet command send --config fleet.toml --wait 1m sjz-0103-0117 scan-test
 package main
 
 import (

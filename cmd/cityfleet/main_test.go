@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net"
@@ -193,11 +194,30 @@ func TestCommandsAreGiven(t *testing.T) {
 	}
 	vkey := must(t, "keygen", "--name", "ops", "--key", filepath.Join(dir, "ops.key"))
 	must(t, "device", "add", "--config", conf, "--name", "k-1", "--key", strings.TrimSpace(vkey))
-	if _, _, err := do(t, "command", "send", "--config", conf, "--device", "k-1", "reload"); err == nil || !strings.Contains(err.Error(), "ops_key") {
+	if _, _, err := do(t, "command", "send", "--config", conf, "k-1", "reload"); err == nil || !strings.Contains(err.Error(), "ops_key") {
 		t.Errorf("without a key: %v", err)
 	}
 	key := filepath.Join(dir, "ops.key")
-	id := strings.TrimSpace(must(t, "command", "send", "--config", conf, "--ops-key", key, "--device", "k-1", "set-out-of-service", "reason=works"))
+	var given struct{ ID, Progress string }
+	out := must(t, "command", "send", "--config", conf, "--ops-key", key, "--json", "k-1", "set-out-of-service", "reason=works")
+	if err := json.Unmarshal([]byte(out), &given); err != nil || given.Progress != "given" {
+		t.Errorf("send %q: %v", out, err)
+	}
+	id := given.ID
+	if _, _, err := do(t, "command", "send", "--config", conf, "--ops-key", key, "--wait", "1ms", "k-1", "reload"); err == nil || !strings.Contains(err.Error(), "is given") {
+		t.Errorf("nobody answers: %v", err)
+	}
+	cert := filepath.Join(dir, "k-1.pem")
+	if err := os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: make([]byte, 600)}), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out = must(t, "command", "send", "--config", conf, "--ops-key", key, "--json", "k-1", "rotate-certificate", "cert=@"+cert)
+	if !strings.Contains(out, "cert-4") || strings.Contains(out, "cert-5") {
+		t.Errorf("certificate in pieces: %q", out)
+	}
+	if _, _, err := do(t, "command", "csr", "--config", conf, "k-1", id); err == nil || !strings.Contains(err.Error(), "no request") {
+		t.Errorf("csr: %v", err)
+	}
 	if out := must(t, "command", "list", "--config", conf, "--open"); !strings.Contains(out, id) || !strings.Contains(out, "given") {
 		t.Errorf("list %q", out)
 	}
@@ -206,12 +226,17 @@ func TestCommandsAreGiven(t *testing.T) {
 			t.Errorf("number %q", out)
 		}
 	}
-	if out := must(t, "desired", "list", "--config", conf); !strings.Contains(out, "g/first") {
+	must(t, "desired", "set", "--config", conf, "--ops-key", key, "--json", "--device", "k-1", state)
+	if out := must(t, "desired", "list", "--config", conf); !strings.Contains(out, "g/first") || !strings.Contains(out, "0 of 1") {
+		t.Errorf("list %q", out)
+	}
+	if out := must(t, "desired", "list", "--config", conf, "--json"); !strings.Contains(out, `"pending":["k-1"]`) {
 		t.Errorf("list %q", out)
 	}
 	for _, args := range [][]string{
-		{"command", "send", "--config", conf, "--ops-key", key, "--device", "k-9", "reload"},
-		{"command", "send", "--config", conf, "--ops-key", key, "--device", "k-1", "Reload!"},
+		{"command", "send", "--config", conf, "--ops-key", key, "k-9", "reload"},
+		{"command", "send", "--config", conf, "--ops-key", key, "k-1", "rotate-certificate", "cert=@/none"},
+		{"command", "send", "--config", conf, "--ops-key", key, "k-1", "Reload!"},
 		{"desired", "set", "--config", conf, "--ops-key", key, "--device", "k-9", state},
 		{"desired", "set", "--config", conf, "--ops-key", key, state},
 		{"finding", "close", "7", "--config", conf, "--reason", "x", "--keep-both"},

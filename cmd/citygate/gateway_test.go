@@ -64,27 +64,48 @@ func newSite(t *testing.T, o *office, shown ...string) site {
 	return s
 }
 
+// life is a gateway that runs in this process. Each of its methods may be called once.
+type life struct {
+	cancel context.CancelFunc
+	done   chan int
+
+	mu   sync.Mutex
+	errs bytes.Buffer // guarded by mu; what it said
+}
+
+// live runs the gateway.
+func (s site) live(t *testing.T) *life {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	l := &life{cancel: cancel, done: make(chan int, 1)}
+	go func() {
+		l.done <- dispatch(ctx, []string{"run", "--config", filepath.Join(s.dir, "citygate.toml")}, nil, io.Discard, writer(func(b []byte) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.errs.Write(b)
+		}))
+	}()
+	return l
+}
+
+// wait waits until the gateway ends by itself.
+func (l *life) wait() (int, string) {
+	code := <-l.done
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return code, l.errs.String()
+}
+
+// end ends the gateway.
+func (l *life) end() (int, string) {
+	l.cancel()
+	return l.wait()
+}
+
 // start runs the gateway until the returned function is called, which gives its exit code and what it said.
 func (s site) start(t *testing.T) (stop func() (int, string)) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	var mu sync.Mutex
-	var errs bytes.Buffer
-	done := make(chan int, 1)
-	go func() {
-		done <- dispatch(ctx, []string{"run", "--config", filepath.Join(s.dir, "citygate.toml")}, nil, io.Discard, writer(func(b []byte) {
-			mu.Lock()
-			defer mu.Unlock()
-			errs.Write(b)
-		}))
-	}()
-	return func() (int, string) {
-		cancel()
-		code := <-done
-		mu.Lock()
-		defer mu.Unlock()
-		return code, errs.String()
-	}
+	return s.live(t).end
 }
 
 type writer func([]byte)

@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -25,6 +26,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 3
+	exitAnew   = -1 // never seen outside: the process begins anew in the same place
 )
 
 const usage = `usage: citygate COMMAND
@@ -47,7 +49,22 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := dispatch(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
+	if code == exitAnew {
+		code = beginAnew(os.Stderr)
+	}
 	os.Exit(code)
+}
+
+// beginAnew puts the program that is installed now in this process's place, so that whatever started and watches it
+// notices nothing. It returns only when that fails.
+func beginAnew(stderr io.Writer) int {
+	path, err := os.Executable()
+	if err == nil {
+		path = strings.TrimSuffix(path, " (deleted)") // an upgrade has replaced it
+		err = syscall.Exec(path, os.Args, os.Environ())
+	}
+	fmt.Fprintf(stderr, "citygate: begin anew: %v\n", err)
+	return exitFailed
 }
 
 func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {

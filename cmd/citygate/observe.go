@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
+	"reflect"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
@@ -101,9 +101,10 @@ func (d *daemon) look(ctx context.Context, now time.Time) {
 	if d.uplink == nil {
 		return
 	}
-	if heads = heads[:min(len(heads), wire.MaxLogs)]; !slices.Equal(heads, d.reported) {
-		d.reported = heads
-		d.uplink.SetReport(wire.Report{At: now.UnixMicro(), Software: version(), Trust: heads, Place: d.config.Place})
+	if r := d.report(heads[:min(len(heads), wire.MaxLogs)]); !reflect.DeepEqual(r, d.reported) {
+		d.reported = r
+		r.At = now.UnixMicro()
+		d.uplink.SetReport(r)
 	}
 	h := wire.Health{ClockQ: d.clock.quality(), Uptime: uint64(now.Sub(d.began) / time.Second),
 		TrustAge: uint64(oldest / time.Second), Conditions: map[string]string{}}

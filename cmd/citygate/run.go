@@ -69,17 +69,7 @@ func runGateway(ctx context.Context, args []string, _ io.Reader, stdout, stderr 
 		fmt.Fprintf(stderr, "citygate run: %v (citygate run --help shows the usage)\n", err)
 		return exitUsage
 	}
-	log := slog.New(slog.NewJSONHandler(stderr, nil))
-	d, err := newDaemon(*file, *try, log)
-	if err != nil {
-		fmt.Fprintf(stderr, "citygate run: %v\n", err)
-		return exitUsage
-	}
-	if err := d.run(ctx); err != nil {
-		fmt.Fprintf(stderr, "citygate run: %v\n", err)
-		return exitFailed
-	}
-	return exitOK
+	return lives(ctx, *file, *try, stderr)
 }
 
 // daemon is everything that a gateway is made of.
@@ -91,6 +81,7 @@ type daemon struct {
 	metrics *prometheus.Registry
 	gauges  *gauges
 	clock   *clock
+	orders  *orders // nil where no operations key is pinned
 
 	page    *kiosk.Server
 	cache   *cache.Cache
@@ -103,7 +94,7 @@ type daemon struct {
 	duty    atomic.Pointer[duty]         // what the staff mode shows; nil before the first look
 	restart chan struct{}                // the staff mode asks for the end, so that the service manager starts anew
 
-	reported []wire.Head // the logs in the last report; owned by observe
+	reported wire.Report // the last report; owned by observe
 }
 
 // newDaemon reads everything that the configuration names. It changes nothing on the disk.
@@ -112,18 +103,25 @@ func newDaemon(file string, try bool, log *slog.Logger) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{setup: s, log: log, began: time.Now(), health: health.New(), metrics: prometheus.NewRegistry(), clock: newClock(), restart: make(chan struct{}, 1)}
+	o, err := newOrders(file, &s, log)
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{setup: s, orders: o, log: log, began: time.Now(), health: health.New(), metrics: prometheus.NewRegistry(), clock: newClock(), restart: make(chan struct{}, 1)}
 	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d.gauges = newGauges(d.metrics)
-	o := kiosk.Options{
+	if o != nil {
+		o.attach(d)
+	}
+	ko := kiosk.Options{
 		City: s.config.City, Kiosk: s.config.Kiosk, Nearest: s.config.Nearest, Help: s.config.Help, Lens: s.config.Lens,
 		Theme: s.config.Theme, Language: s.config.Language, Progress: d.progress, ClockSet: d.clockShown,
 		Ready: d.readiness, Staff: d.staffMode(), Metrics: promhttp.HandlerFor(d.metrics, promhttp.HandlerOpts{}), Logger: log,
 	}
 	if try {
-		o.Try = d.lookAt
+		ko.Try = d.lookAt
 	}
-	d.page, err = kiosk.New(o)
+	d.page, err = kiosk.New(ko)
 	return d, err
 }
 
@@ -168,6 +166,9 @@ func (d *daemon) serve(ctx context.Context, front *errgroup.Group, frontCtx cont
 	parts := []func(context.Context) error{d.gateway.Load().Run, d.down.run, d.observe, d.notify}
 	if d.relay != nil {
 		parts = append(parts, d.relay.Run)
+	}
+	if d.orders != nil {
+		parts = append(parts, d.orders.control.Run)
 	}
 	for _, run := range parts {
 		front.Go(func() error { return run(frontCtx) })
@@ -252,10 +253,8 @@ func (d *daemon) close() {
 func (d *daemon) join() error {
 	d.down = newDown(d.cache, d.config.Mirrors, d.health, d.log)
 	if len(d.config.Brokers) > 0 {
-		u, err := uplink.New(uplink.Config{
-			Brokers: d.config.Brokers, CA: d.config.CA, Cert: d.config.Cert, CertKey: d.config.Key,
-			Key: d.eventKey, FleetKey: d.fleetKey, Software: version(), Logger: d.log,
-		}, d.outbox, uplink.Sinks{Trust: d.down})
+		uc, sinks := d.uplinkConfig()
+		u, err := uplink.New(uc, d.outbox, sinks)
 		if err != nil {
 			return err
 		}
@@ -290,6 +289,9 @@ func (d *daemon) join() error {
 		Open: d.openCamera, Tracker: newTracker(formats), Views: d.cache,
 		Outbox: appender{d.outbox}, Screen: d.page, Policy: d.policy, Health: d.health, Metrics: edge.NewMetrics(d.metrics),
 		Place: place, Version: version(), Synced: d.clock.synced, Logger: d.log,
+	}
+	if d.orders != nil {
+		o.Closed = d.orders.closed.Load
 	}
 	d.gateway.Store(edge.New(o))
 	o.Tracker = newTracker(formats)

@@ -31,6 +31,7 @@ type setup struct {
 	root     ledger.RootPolicy
 	eventKey ed25519.PrivateKey
 	fleetKey ed25519.PublicKey // nil without brokers
+	opsKey   ed25519.PublicKey // nil where none is pinned: then no orders are taken
 }
 
 // problem is a file or a value that the configuration names and that cannot be used.
@@ -73,8 +74,14 @@ func readSetup(c config.Config) (s setup, problems []problem) {
 	s.eventKey, err = keyfile.ReadSeed(c.EventKey)
 	note("event_key", err)
 	if len(c.Brokers) > 0 {
-		s.fleetKey, err = keyfile.ReadVerifier(c.FleetKey)
+		pins, err := keyfile.ReadVerifiers(c.FleetKey)
 		note("fleet_key", err)
+		if len(pins) > 0 {
+			s.fleetKey = pins[0]
+		}
+		if len(pins) > 1 {
+			s.opsKey = pins[1]
+		}
 	}
 	return s, problems
 }

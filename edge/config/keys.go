@@ -51,7 +51,7 @@ func Keys() []Key {
 			func(c *Config) string { return together(c.Key, c.Cert, "cert") }},
 		{"event_key", "path", `"event.key"`, "the Ed25519 key that signs event batches: a seed of 64 hex digits, mode 0600",
 			func(c *Config) string { return required(c.EventKey) }},
-		{"fleet_key", "path", `""`, "the fleet's verifier key (vkey text), whose acknowledgements are believed; required with brokers",
+		{"fleet_key", "path", `""`, "the fleet's verifier keys (vkey texts, one a line), pinned at enrolment: the first one's acknowledgements are believed, the second one's commands and desired states are obeyed, and without a second line none are; required with brokers",
 			func(c *Config) string { return checkFleet(c) }},
 		{"policy", "path", `""`, "policy file: what is accepted per kind, opening hours, anti-passback; empty: the built-in policy", ok},
 		{"relay", "output", `""`, "what opens after an accepted code: gpio:/dev/gpiochip0,line=17 or serial:/dev/ttyUSB0,on=A00101A2 or a webhook's URL; dry-run: before it only logs; empty: nothing",

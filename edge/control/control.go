@@ -14,8 +14,8 @@
 //	daemon ended while running ok, if ending was the order; else failed
 //
 // A desired state counts if its number is above that of the last one of the same
-// target; a device's own stands above its ring's. What cannot be applied is told
-// as drift, with the reason, until it can be or a newer one comes.
+// target. What cannot be applied is told as drift, with the reason, until it can
+// be or a newer one comes.
 package control
 
 import (
@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"sync"
 	"time"
@@ -54,10 +55,9 @@ type Options struct {
 	File string
 	// Actions are by command name.
 	Actions map[string]Action
-	// Apply makes the gateway what a desired state says and returns what could not
-	// be applied, by part, with the reason; nil rejects every desired state. It is
-	// called at start as well, with the state that was last in force.
-	Apply func(ctx context.Context, body []byte) (drift map[string]string)
+	// Apply makes the gateway what the desired states that are held say; nil
+	// rejects every desired state. It is called at start as well.
+	Apply func(ctx context.Context, held Held) Applied
 	// Result sends progress; false: it could not be taken, and is repeated when
 	// the command is sent again. It must return without waiting, and not call back.
 	Result func(wire.CommandResult) bool
@@ -80,27 +80,38 @@ type Control struct {
 	mu     sync.Mutex // guards all below
 	state  state
 	queue  []wire.Command
-	apply  bool // the desired state in force is to be applied
+	apply  bool // the desired states are to be applied
 	tell   bool // Reported is to be called
-	drift  map[string]string
-	number uint64
+	status Applied
+}
+
+// Held are the newest desired states by target, "d/<device>" or "g/<ring>".
+type Held map[string]Desired
+
+// Desired is one of them.
+type Desired struct {
+	Number uint64 `json:"number"`
+	Body   []byte `json:"body"`
+}
+
+// Applied is what came of the desired states.
+type Applied struct {
+	Own        uint64            // number of the device's own that is in force, 0 for none
+	Ring       string            // the rollout ring that is followed
+	RingNumber uint64            // number of its state that is in force, 0 for none
+	Drift      map[string]string // what could not be applied, by part, with the reason
 }
 
 // state is the file, as JSON.
 type state struct {
-	Commands map[string]record  `json:"commands"`
-	Desired  map[string]desired `json:"desired"` // by target
+	Commands map[string]record `json:"commands"`
+	Desired  Held              `json:"desired"`
 }
 
 type record struct {
 	NotAfter int64              `json:"not_after"`
 	Result   wire.CommandResult `json:"result"`
 	Ending   bool               `json:"ending,omitempty"`
-}
-
-type desired struct {
-	Number uint64 `json:"number"`
-	Body   []byte `json:"body"`
 }
 
 // New reads the file. A damaged one is an error: forgetting what was done would
@@ -133,9 +144,9 @@ func New(o Options) (*Control, error) {
 		c.state.Commands = map[string]record{}
 	}
 	if c.state.Desired == nil {
-		c.state.Desired = map[string]desired{}
+		c.state.Desired = Held{}
 	}
-	c.apply = len(c.state.Desired) > 0
+	c.apply = o.Apply != nil
 	c.resume()
 	return c, nil
 }
@@ -184,12 +195,20 @@ func (c *Control) poke() {
 	}
 }
 
-// Status is the number of the desired state in force, 0 for none, and why the
-// gateway differs from it, by part.
-func (c *Control) Status() (number uint64, drift map[string]string) {
+// Status is what came of the desired states, and why the gateway differs from
+// them. Its map is replaced, never changed.
+func (c *Control) Status() Applied {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.number, c.drift
+	return c.status
+}
+
+// Held returns the desired states that are remembered. Their bodies are not to
+// be changed.
+func (c *Control) Held() Held {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.state.Desired)
 }
 
 // Run works until ctx ends. It first tells how those commands ended that the

@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,14 +53,16 @@ func (g *gateway) live() (*control.Control, func()) {
 	c, err := control.New(control.Options{
 		File:    g.file,
 		Actions: map[string]control.Action{"reload": act("reload"), "restart": act("restart")},
-		Apply: func(_ context.Context, body []byte) map[string]string {
+		Apply: func(_ context.Context, held control.Held) control.Applied {
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			g.applied = append(g.applied, string(body))
-			if strings.HasPrefix(string(body), "bad") {
-				return map[string]string{"theme": "no such theme"}
+			own, ring := held["d/k-1"], held["g/first"]
+			g.applied = append(g.applied, string(ring.Body)+" "+string(own.Body))
+			a := control.Applied{Own: own.Number, Ring: "first", RingNumber: ring.Number}
+			if strings.HasPrefix(string(own.Body), "bad") {
+				a.Drift = map[string]string{"theme": "no\nsuch theme"}
 			}
-			return nil
+			return a
 		},
 		Result: func(r wire.CommandResult) bool {
 			g.mu.Lock()
@@ -182,8 +185,8 @@ func TestNotBegun(t *testing.T) {
 	})
 }
 
-// Numbers only rise, a device's own state stands above its ring's, and what
-// cannot be applied is told as drift, also after a restart.
+// Numbers only rise, and what cannot be applied is told as drift, also after a
+// restart.
 func TestDesired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t)
@@ -192,29 +195,31 @@ func TestDesired(t *testing.T) {
 			c.Desired(wire.Desired{Target: target, Number: number, NotAfter: time.Now().Add(left).Unix(), Body: []byte(body)})
 			synctest.Wait()
 		}
+		expect := func(own, ring uint64, drift ...string) {
+			t.Helper()
+			a := c.Status()
+			if keys := slices.Sorted(maps.Keys(a.Drift)); a.Own != own || a.RingNumber != ring || !slices.Equal(keys, drift) {
+				t.Errorf("%+v, want %d, %d, %q", a, own, ring, drift)
+			}
+		}
+		expect(0, 0)
 		set("g/first", 5, "ring5", time.Hour)
 		set("g/first", 5, "other5", time.Hour)
 		set("g/first", 4, "ring4", time.Hour)
-		if n, drift := c.Status(); n != 5 || len(drift) != 0 {
-			t.Errorf("number %d, drift %v", n, drift)
-		}
+		expect(0, 5)
 		set("d/k-1", 2, "bad2", time.Hour)
 		set("g/first", 6, "ring6", time.Hour)
 		set("d/k-1", 3, "own3", -time.Second)
-		if n, drift := c.Status(); n != 2 || drift["theme"] == "" || drift["desired"] != "it came after its time" {
-			t.Errorf("number %d, drift %v", n, drift)
+		expect(2, 6, "desired", "theme")
+		if a := c.Status(); a.Drift["desired"] != "it came after its time" || a.Drift["theme"] != "no such theme" {
+			t.Errorf("drift %v", a.Drift)
 		}
 		end()
 		c, end = g.live()
-		synctest.Wait()
-		if n, drift := c.Status(); n != 2 || len(drift) != 1 {
-			t.Errorf("after a restart: number %d, drift %v", n, drift)
-		}
+		expect(2, 6, "theme")
 		set("d/k-1", 3, "own3", time.Hour)
-		if n, drift := c.Status(); n != 3 || len(drift) != 0 {
-			t.Errorf("number %d, drift %v", n, drift)
-		}
-		if want := []string{"ring5", "bad2", "bad2", "bad2", "own3"}; !slices.Equal(g.applied, want) {
+		expect(3, 6)
+		if want := []string{" ", "ring5 ", "ring5 bad2", "ring6 bad2", "ring6 bad2", "ring6 own3"}; !slices.Equal(g.applied, want) {
 			t.Errorf("applied %q, want %q", g.applied, want)
 		}
 		end()

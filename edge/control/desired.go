@@ -25,7 +25,7 @@ func (c *Control) Desired(d wire.Desired) {
 		c.refuse(d, "it came after its time")
 		return
 	}
-	c.state.Desired[d.Target] = desired{Number: d.Number, Body: d.Body}
+	c.state.Desired[d.Target] = Desired{Number: d.Number, Body: d.Body}
 	if err := c.save(); err != nil {
 		if held {
 			c.state.Desired[d.Target] = old
@@ -43,35 +43,27 @@ func (c *Control) Desired(d wire.Desired) {
 // refuse tells a desired state that is not taken up as drift; c.mu is held.
 func (c *Control) refuse(d wire.Desired, reason string) {
 	c.o.Logger.Warn("desired state not taken", "target", d.Target, "number", d.Number, "reason", reason)
-	drift := maps.Clone(c.drift)
+	drift := maps.Clone(c.status.Drift)
 	if drift == nil {
 		drift = map[string]string{}
 	}
 	drift["desired"] = reason
-	c.drift = drift
+	c.status.Drift = drift
 	c.tell = true
 	c.poke()
 }
 
-// applyDesired applies the state in force: the gateway's own, or else its ring's.
+// applyDesired applies all that is held.
 func (c *Control) applyDesired(ctx context.Context) {
-	c.mu.Lock()
-	var d desired
-	for target, x := range c.state.Desired {
-		if own := target[:2] == "d/"; own || d.Number == 0 {
-			d = x
-			if own {
-				break
-			}
-		}
-	}
-	c.mu.Unlock()
-	drift := map[string]string{"desired": "this gateway takes no desired state"}
+	applied := Applied{Drift: map[string]string{"desired": "this gateway takes no desired state"}}
 	if c.o.Apply != nil {
-		drift = c.o.Apply(ctx, d.Body)
+		applied = c.o.Apply(ctx, c.Held())
+	}
+	for part, reason := range applied.Drift {
+		applied.Drift[part] = line(reason)
 	}
 	c.mu.Lock()
-	c.number, c.drift = d.Number, drift
+	c.status = applied
 	c.mu.Unlock()
 	c.o.Reported()
 }

@@ -59,11 +59,13 @@ const (
 	Certificate   = "certificate"
 	OutboxDamaged = "outbox-damaged"
 	RelayFails    = "relay"
+	TakenOut      = "taken-out"
 )
 
 // Conditions is the closed list, the worst first.
 func Conditions() []Condition {
 	return []Condition{
+		{TakenOut, "taken out of service by operations", "the command set-out-of-service state=off puts it back", Fatal, 0},
 		{CameraMissing, "the camera cannot be opened", "check the cable and the key camera", Fatal, 0},
 		{CameraStalled, "the camera gives no new pictures", "check the cable; the camera is opened again by itself", Fatal, 0},
 		{CameraGarbage, "the camera's pictures cannot be used", "check the camera's format", Fatal, 0},

@@ -48,7 +48,7 @@ var texts = map[string][2]string{
 	"queue": {"Queue", "待传队列"}, "waiting": {"Events waiting", "待传事件"}, "oldest": {"Oldest waiting", "最久待传"}, "acked": {"Acknowledged up to", "已确认至"}, "wal": {"Write-ahead file", "预写日志"},
 	"evicted": {"Given up since start", "启动后舍弃"}, "said-at": {"said %s ago", "%s前上报"}, "trust": {"Trust", "核验数据"}, "n-logs": {"%d logs", "%d 个账本"}, "age": {"Age", "时龄"}, "behind": {"Behind", "落后"},
 	"behind-note": {"Behind: compared with the largest size that any gateway reports.", "落后：与各网关上报的最大条数相比。"},
-	"reported":    {"Reported state", "上报状态"}, "part": {"Part", "项目"}, "firmware": {"Firmware", "固件"}, "config": {"Settings", "配置"}, "desired": {"Desired state", "期望状态版本"}, "place": {"Place", "地点"},
+	"reported":    {"Reported state", "上报状态"}, "part": {"Part", "项目"}, "firmware": {"Firmware", "固件"}, "config": {"Settings", "配置"}, "desired": {"Desired state", "期望状态版本"}, "ring": {"Rollout ring", "发布批次"}, "place": {"Place", "地点"},
 	"camera": {"Camera", "相机"}, "device-health": {"Device", "设备"}, "temp": {"Temperature", "温度"}, "clock": {"Clock", "时钟"}, "clock-synced": {"synchronised", "已同步"}, "clock-unsynced": {"not synchronised", "未同步"},
 	"cert-left": {"Certificate", "证书"}, "days-left": {"%d days left", "剩余 %d 天"}, "uptime": {"Running for", "已运行"},
 	"identity": {"Identity", "身份"}, "key": {"Event key", "事件密钥"}, "births": {"Births", "上线次数"}, "connected-since": {"Connected since", "连接自"}, "off-since": {"Offline since", "离线自"}, "added": {"Enrolled", "登记于"}, "epochs": {"Epochs", "纪元"}, "opened": {"Opened", "开始"},

@@ -11,6 +11,7 @@ var conditionTexts = map[string][2]string{
 	"means-clock-unsynced": {"Its clock is not synchronised", "时钟未同步"}, "todo-clock-unsynced": {"Check its time server", "检查时间服务器"},
 	"means-certificate": {"Its certificate ends soon", "证书即将到期"}, "todo-certificate": {"Renew the certificate", "更换证书"},
 	"means-version-drift": {"Differs from its desired state", "与期望状态不一致"}, "todo-version-drift": {"See the reason that it reports", "查看其上报的原因"},
+	"means-taken-out": {"Taken out of service by a command", "已按指令停用"}, "todo-taken-out": {"Put it back with set-out-of-service state=off", "用指令 set-out-of-service state=off 恢复"},
 	"means-camera-missing": {"Out of service: the camera cannot be opened", "停用：相机打不开"}, "todo-camera-missing": {"Check the cable and the camera's setting", "检查线缆和相机配置"},
 	"means-camera-stalled": {"Out of service: the camera gives no new pictures", "停用：相机画面停滞"}, "todo-camera-stalled": {"Check the cable; it is opened again by itself", "检查线缆，设备会自动重连"},
 	"means-camera-garbage": {"Out of service: the camera's pictures cannot be used", "停用：相机画面无法使用"}, "todo-camera-garbage": {"Check the camera's format", "检查相机格式"},

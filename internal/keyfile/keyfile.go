@@ -60,6 +60,30 @@ func ReadVerifier(path string) (ed25519.PublicKey, error) {
 	return key, nil
 }
 
+// ReadVerifiers reads several public keys from a file, one a line, in their order. Empty lines and lines that begin with
+// # are skipped; a file without a key is an error.
+func ReadVerifiers(path string) ([]ed25519.PublicKey, error) {
+	text, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	var keys []ed25519.PublicKey
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		key, err := ParseVerifier(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s: key %d: %w", path, len(keys)+1, err)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%s: no key in it", path)
+	}
+	return keys, nil
+}
+
 // ParseVerifier reads a public key's text.
 func ParseVerifier(text string) (ed25519.PublicKey, error) {
 	if _, err := note.NewVerifier(text); err != nil {

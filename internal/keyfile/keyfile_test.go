@@ -39,6 +39,41 @@ func TestPair(t *testing.T) {
 	}
 }
 
+func TestSeveralVerifiers(t *testing.T) {
+	dir := t.TempDir()
+	var texts []string
+	for _, name := range []string{"citygate.example/fleet", "citygate.example/ops"} {
+		text, err := keyfile.Make(name, filepath.Join(dir, filepath.Base(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, text)
+	}
+	for _, c := range []struct {
+		name, text string
+		want       int // keys, 0 for an error
+	}{
+		{"one", texts[0], 1},
+		{"two", "# pinned\n\n" + texts[0] + "\n" + texts[1] + "\n", 2},
+		{"none", "# nothing\n", 0},
+		{"one of them broken", texts[0] + "\n" + texts[1][:20] + "\n", 0},
+	} {
+		file := filepath.Join(dir, "pins")
+		if err := os.WriteFile(file, []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := keyfile.ReadVerifiers(file)
+		if len(keys) != c.want || (err == nil) != (c.want > 0) {
+			t.Errorf("%s: %d keys, %v", c.name, len(keys), err)
+		}
+		for i, k := range keys {
+			if one, err := keyfile.ParseVerifier(texts[i]); err != nil || !one.Equal(k) {
+				t.Errorf("%s: key %d is another: %v", c.name, i, err)
+			}
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string, mode os.FileMode) string {

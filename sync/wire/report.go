@@ -53,10 +53,13 @@ type Report struct {
 	Software string            `cbor:"2,keyasint" json:"software"`                     // version of the daemon
 	Firmware string            `cbor:"3,keyasint,omitempty" json:"firmware,omitempty"` // version of the system image
 	Config   string            `cbor:"4,keyasint,omitempty" json:"config,omitempty"`   // version or digest of the configuration in force
-	Desired  uint64            `cbor:"5,keyasint,omitempty" json:"desired,omitempty"`  // version of the desired state in force
+	Desired  uint64            `cbor:"5,keyasint,omitempty" json:"desired,omitempty"`  // number of its own desired state that is in force
 	Drift    map[string]string `cbor:"6,keyasint,omitempty" json:"drift,omitempty"`    // what differs from the desired state, with the reason
 	Trust    []Head            `cbor:"7,keyasint,omitempty" json:"trust,omitempty"`    // the logs that it follows, at most [MaxLogs]
 	Place    string            `cbor:"8,keyasint,omitempty" json:"place,omitempty"`    // identifier of its place
+
+	Ring        string `cbor:"9,keyasint,omitempty" json:"ring,omitempty"`          // the rollout ring that it follows, a name
+	RingDesired uint64 `cbor:"10,keyasint,omitempty" json:"ring_desired,omitempty"` // number of the ring's desired state that is in force
 }
 
 // Head is how a gateway sees one log.
@@ -93,6 +96,11 @@ func (r *Report) check() error {
 		{"software", r.Software}, {"firmware", r.Firmware}, {"config", r.Config}, {"place", r.Place},
 	} {
 		if err := checkText(f.name, f.value, maxText); err != nil {
+			return err
+		}
+	}
+	if r.Ring != "" {
+		if err := checkName("ring", r.Ring); err != nil {
 			return err
 		}
 	}

@@ -117,7 +117,7 @@ func samples(t testing.TB) []sample {
 		{"ingest", enc(wire.Ingest{State: wire.StateOn, Conn: 5, At: 1790000000000000}.Encode()), again(wire.DecodeIngest)},
 		{"health", enc(wire.Health{At: 1790000000000000, Epoch: epoch, Depth: 12, OldestAge: 30, WALBytes: 4096, FrameMilliHz: 29970,
 			TempMilliC: 48500, ClockQ: wire.ClockSynced, CertDays: 61, Conditions: map[string]string{"camera": "covered"}}.Encode()), again(wire.DecodeHealth)},
-		{"report", enc(wire.Report{At: 1790000000000000, Software: "0.1.0", Config: "3f2a", Desired: 12, Drift: map[string]string{"language": "not installed"},
+		{"report", enc(wire.Report{At: 1790000000000000, Software: "0.1.0", Config: "3f2a", Desired: 12, Ring: "pilot", RingDesired: 4, Drift: map[string]string{"language": "not installed"},
 			Trust: []wire.Head{{Log: "directory", Size: 12, Root: wire.Chain0(device, 1), Time: 1790000000}}}.Encode()), again(wire.DecodeReport)},
 		{"need", enc(wire.Need{Log: "sjz-records", Resources: []string{"tile/1/000", "tile/entries/x001/234.p/7"}}.Encode()), again(wire.DecodeNeed)},
 		{"desired", enc(desired.Encode()), again(wire.DecodeDesired)},
