@@ -99,7 +99,6 @@ func (g *Gateway) outOfService() bool {
 	if closed := g.o.Closed(); closed != g.closed {
 		g.closed = closed
 		clear(g.held)
-		g.frameAt = time.Time{}
 		g.show(kiosk.State{State: kiosk.StateIdle})
 	}
 	return g.closed

@@ -29,7 +29,7 @@ import (
 //	enrol/device.key     made once, mode 0600
 //	enrol/event.key      made once, mode 0600: from here on the claim code stays the same
 //	enrol/grant.cbor     what the fleet gave: from here on no network is needed
-//	root_policy, ca, cert, key, fleet_key, ops.vkey, and device, place, brokers, mirrors in the configuration
+//	root_policy, ca, cert, key, fleet_key, and device, place, brokers, mirrors in the configuration
 //	event_key            copied last: with it the device is enrolled, and the gateway's unit may start
 //
 // and then enrol/ is removed. A start looks from the end: event_key there, then only the removal may be missing;
@@ -41,7 +41,6 @@ const (
 	tlsKeyFile  = "device.key"
 	eventFile   = "event.key"
 	grantFile   = "grant.cbor"
-	opsFile     = "ops.vkey"
 )
 
 // deviceFiles are where a device's enrolment goes: the paths of its configuration.
@@ -164,7 +163,7 @@ func (d *deviceFiles) keepGrant(b []byte, r *enrolment.Request) (*enrolment.Gran
 // install puts everything where the gateway reads it, the event key last.
 func (d *deviceFiles) install(g *enrolment.Grant) error {
 	c := d.config
-	fleetKey, err := note.NewEd25519VerifierKey("fleet", g.FleetKey)
+	pins, err := pinned(g)
 	if err != nil {
 		return err
 	}
@@ -187,22 +186,33 @@ func (d *deviceFiles) install(g *enrolment.Grant) error {
 	}
 	files := []file{
 		{c.RootPolicy, g.RootPolicy, 0o644}, {c.CA, pemChain(g.CA...), 0o644}, {c.Cert, pemChain(g.Cert), 0o644},
-		{c.FleetKey, []byte(fleetKey + "\n"), 0o644},
+		{c.FleetKey, pins, 0o644}, {c.Key, key, 0o600}, {d.file, toml, 0o644}, {c.EventKey, seed, 0o600},
 	}
-	if len(g.OpsKey) > 0 {
-		opsKey, err := note.NewEd25519VerifierKey("operations", g.OpsKey)
-		if err != nil {
-			return err
-		}
-		files = append(files, file{filepath.Join(filepath.Dir(c.FleetKey), opsFile), []byte(opsKey + "\n"), 0o644})
-	}
-	files = append(files, file{c.Key, key, 0o600}, file{d.file, toml, 0o644}, file{c.EventKey, seed, 0o600})
 	for _, f := range files {
 		if err := durable.WriteFile(f.path, f.data, f.mode); err != nil {
 			return err
 		}
 	}
 	return d.tidy()
+}
+
+// pinned are the keys that the gateway pins, a line each: the fleet's, and the operations' where there is one.
+func pinned(g *enrolment.Grant) ([]byte, error) {
+	var b []byte
+	for _, pin := range []struct {
+		name string
+		key  []byte
+	}{{"fleet", g.FleetKey}, {"operations", g.OpsKey}} {
+		if len(pin.key) == 0 {
+			continue
+		}
+		vkey, err := note.NewEd25519VerifierKey(pin.name, pin.key)
+		if err != nil {
+			return nil, err
+		}
+		b = append(b, vkey+"\n"...)
+	}
+	return b, nil
 }
 
 // edited is the configuration with what the fleet decided in it.

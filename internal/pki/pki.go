@@ -162,12 +162,7 @@ func (a *Authority) Sign(request []byte) (der []byte, err error) {
 	if !ok || r.Subject.CommonName == "" {
 		return nil, errors.New("certificate request: want an ECDSA key and a common name")
 	}
-	t := &x509.Certificate{
-		Subject:     pkix.Name{CommonName: r.Subject.CommonName},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
-	_, der, err = a.sign(t, key, leafLifetime)
+	_, der, err = a.sign(leaf(r.Subject.CommonName), key, leafLifetime)
 	return der, err
 }
 
