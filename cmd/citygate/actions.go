@@ -133,7 +133,7 @@ func (o *orders) reload(context.Context, map[string]string) (map[string]string, 
 	if _, err := loadSetup(o.file); err != nil {
 		return nil, err
 	}
-	o.end(errReload)
+	o.d.end(errReload)
 	return nil, control.ErrEnding
 }
 
@@ -142,7 +142,7 @@ func (o *orders) restart(context.Context, map[string]string) (map[string]string,
 	if _, err := loadSetup(o.file); err != nil {
 		return nil, err
 	}
-	o.end(errRestart)
+	o.d.end(errRestart)
 	return nil, control.ErrEnding
 }
 

@@ -31,7 +31,7 @@ const (
 	takenOutFile = "out-of-service" // there while the gateway is out of service; holds the reason
 )
 
-// How a life of the daemon ends on an order. Both are the cause of its context.
+// How a life of the daemon ends on an order, or a restart in the staff mode. Both are the cause of its context.
 var (
 	errReload  = errors.New("the configuration is read again")
 	errRestart = errors.New("the program begins anew")
@@ -46,7 +46,6 @@ type orders struct {
 	lines   *recentLines  // the log's newest
 
 	closed atomic.Bool // out of service
-	end    context.CancelCauseFunc
 	begun  bool // the first Apply is over; owned by control's goroutine
 }
 
@@ -118,7 +117,7 @@ func (o *orders) apply(_ context.Context, held control.Held) control.Applied {
 		a.Drift["file"] = "the gateway's own file has changed since the start"
 	case !same:
 		o.d.log.Info("desired state changes the configuration; beginning anew", "own", a.Own, "ring", a.Ring, "ring_number", a.RingNumber)
-		o.end(errReload)
+		o.d.end(errReload)
 	}
 	return a
 }
@@ -192,9 +191,7 @@ func (d *daemon) report(heads []wire.Head) wire.Report {
 func (d *daemon) live(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	if d.orders != nil {
-		d.orders.end = end
-	}
+	d.end = end
 	err := d.run(ctx)
 	if cause := context.Cause(ctx); err == nil && (errors.Is(cause, errReload) || errors.Is(cause, errRestart)) {
 		return cause

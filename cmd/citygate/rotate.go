@@ -55,7 +55,7 @@ func (o *orders) rotate(ctx context.Context, args map[string]string) (map[string
 	if err != nil {
 		return nil, err
 	}
-	o.end(errReload)
+	o.d.end(errReload)
 	return map[string]string{"until": until.UTC().Format(time.RFC3339)}, control.ErrEnding
 }
 

@@ -92,7 +92,7 @@ type daemon struct {
 	gateway atomic.Pointer[edge.Gateway] // nil until the databases are open
 	trial   atomic.Pointer[edge.Trial]   // likewise
 	duty    atomic.Pointer[duty]         // what the staff mode shows; nil before the first look
-	restart chan struct{}                // the staff mode asks for the end, so that the service manager starts anew
+	end     context.CancelCauseFunc      // ends this life of the daemon with errReload or errRestart; set before anything runs
 
 	reported wire.Report // the last report; owned by observe
 }
@@ -107,7 +107,7 @@ func newDaemon(file string, try bool, log *slog.Logger) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{setup: s, orders: o, log: log, began: time.Now(), health: health.New(), metrics: prometheus.NewRegistry(), clock: newClock(), restart: make(chan struct{}, 1)}
+	d := &daemon{setup: s, orders: o, log: log, began: time.Now(), health: health.New(), metrics: prometheus.NewRegistry(), clock: newClock()}
 	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d.gauges = newGauges(d.metrics)
 	if o != nil {
@@ -173,14 +173,6 @@ func (d *daemon) serve(ctx context.Context, front *errgroup.Group, frontCtx cont
 	for _, run := range parts {
 		front.Go(func() error { return run(frontCtx) })
 	}
-	front.Go(func() error {
-		select {
-		case <-d.restart:
-			return errRestart
-		case <-frontCtx.Done():
-			return nil
-		}
-	})
 	front.Go(func() error { // the end of storing ends everything
 		select {
 		case <-storeCtx.Done():

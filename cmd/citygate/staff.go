@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,9 +11,6 @@ import (
 )
 
 // This file implements what the kiosk's staff mode shows and does: ten readings, a test read, a restart.
-
-// errRestart ends the gateway with status 1; its unit says Restart=always.
-var errRestart = errors.New("a restart was asked for in the staff mode")
 
 // duty is the last reading of everything, and what the next one is compared with.
 type duty struct {
@@ -39,12 +35,7 @@ func (d *daemon) staffMode() *kiosk.Staff {
 				g.TestRead(on)
 			}
 		},
-		Restart: func() {
-			select {
-			case d.restart <- struct{}{}:
-			default: // it is on its way
-			}
-		},
+		Restart: func() { d.end(errRestart) },
 	}
 }
 
