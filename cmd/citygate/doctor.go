@@ -70,7 +70,7 @@ func runDoctor(ctx context.Context, args []string, _ io.Reader, stdout, stderr i
 		fmt.Fprintf(stderr, "citygate doctor: %v\n", err)
 		return exitUsage
 	}
-	s.config.Cert, s.config.Key = clientPair(&s.config)
+	c.Cert, c.Key = clientPair(&c)
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	code, e := exitOK, newExamination(ctx, *file, c)

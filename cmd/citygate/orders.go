@@ -46,7 +46,7 @@ type orders struct {
 	lines   *recentLines  // the log's newest
 
 	closed atomic.Bool // out of service
-	begun  bool // the first Apply is over; owned by control's goroutine
+	begun  bool        // the first Apply is over; owned by control's goroutine
 }
 
 // newOrders reads what was ordered, and puts the desired state over the configuration's file. It returns nil where no
