@@ -59,6 +59,8 @@ type Tracker interface {
 	Held(stay uint64) bool
 	// Forget ends every stay: the camera was opened anew.
 	Forget()
+	// Located is the outline of what looks like a code in the last frame and was not read.
+	Located() (corners [4]scanner.Point, ok bool)
 }
 
 // Views hands out the newest ledger view, which is never nil.
@@ -94,8 +96,9 @@ const (
 	storeAgain   = 2 * time.Second        // after an event could not be stored
 	backoffMin   = 500 * time.Millisecond // before a camera is opened again
 	backoffMax   = 10 * time.Second
-	steadyAfter  = 10 * time.Second // a camera that ran so long begins again with the shortest pause
-	maxPending   = 256              // health events that wait for the disk
+	steadyAfter  = 10 * time.Second       // a camera that ran so long begins again with the shortest pause
+	aimingFor    = 300 * time.Millisecond // after a code that cannot be read yet was last located
+	maxPending   = 256                    // health events that wait for the disk
 )
 
 // Options configure a [Gateway]. Everything without a default named here is required.
@@ -135,6 +138,7 @@ type Gateway struct {
 	camera   string         // the camera's condition, "" when frames come
 	watch    *camera.Watch  // of a live camera, else nil
 	inSight  *[4][2]float64 // outline of a code in the last frame that had one
+	aimedAt  time.Time      // when a code that cannot be read yet was last located; zero when none is
 	storage  bool           // the last event could not be stored
 	closed   bool           // Closed said so last
 	retryAt  time.Time

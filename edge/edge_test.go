@@ -147,7 +147,7 @@ func TestStatesOfAScan(t *testing.T) {
 		for _, s := range r.screen.states {
 			got = append(got, s.State)
 		}
-		want(t, "states", got, "idle", "aiming", "checking", "idle")
+		want(t, "states", got, "idle", "checking", "idle")
 		o := r.screen.states[1].Outline
 		if o == nil || !reflect.DeepEqual(*o, [4][2]float64{{.25, .25}, {.75, .25}, {.75, .75}, {.25, .75}}) {
 			t.Errorf("outline = %v", o)

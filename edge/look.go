@@ -55,6 +55,7 @@ func (g *Gateway) look(ctx context.Context, f camera.Frame) error {
 		return err
 	}
 	maps.DeleteFunc(g.held, func(stay uint64, _ scan) bool { return !g.o.Tracker.Held(stay) })
+	g.aim(f, len(codes), begin)
 	var fresh []sighting
 	for i := range codes {
 		s := g.verify(&codes[i], f, scanned)
@@ -91,18 +92,34 @@ func (g *Gateway) verify(s *scanner.Sighting, f camera.Frame, scanned time.Durat
 	g.o.Metrics.verify.Observe(verified.Seconds())
 	return sighting{
 		stay: s.ID, key: scanKey{v.Log, v.Index, v.Reason, v.BodyHash},
-		verdict: v, nonce: nonce, format: s.Format.String(), outline: outline(&s.Symbol, f.Frame),
+		verdict: v, nonce: nonce, format: s.Format.String(), outline: outline(s.Corners, f.Frame),
 		scanned: scanned, verified: verified, frameAt: f.At,
 	}
 }
 
-// outline is where the symbol is, as fractions of the frame.
-func outline(s *scanner.Symbol, f scanner.Frame) *[4][2]float64 {
-	if f.Width < 1 || f.Height < 1 || s.Corners == [4]scanner.Point{} {
+// aim shows the outline of what looks like a code and cannot be read yet, so that people see where they hold it. It
+// stays for a moment without: a hand that shakes must not make the screen flicker.
+func (g *Gateway) aim(f camera.Frame, read int, now time.Time) {
+	corners, located := g.o.Tracker.Located()
+	switch {
+	case read == 0 && located:
+		g.inSight, g.aimedAt = outline(corners, f.Frame), now
+		g.show(kiosk.State{State: kiosk.StateAiming, Outline: g.inSight})
+	case !g.aimedAt.IsZero() && (read > 0 || now.Sub(g.aimedAt) >= aimingFor || now.Before(g.aimedAt)):
+		g.aimedAt = time.Time{}
+		if read == 0 {
+			g.show(kiosk.State{State: kiosk.StateIdle})
+		}
+	}
+}
+
+// outline is where a symbol with these corners is, as fractions of the frame.
+func outline(corners [4]scanner.Point, f scanner.Frame) *[4][2]float64 {
+	if f.Width < 1 || f.Height < 1 || corners == [4]scanner.Point{} {
 		return nil
 	}
 	var o [4][2]float64
-	for i, p := range s.Corners {
+	for i, p := range corners {
 		o[i] = [2]float64{p.X / float64(f.Width), p.Y / float64(f.Height)}
 	}
 	return &o
@@ -125,8 +142,7 @@ func (g *Gateway) answer(ctx context.Context, s sighting) {
 	if ctx.Err() != nil || now.Before(g.retryAt) {
 		return
 	}
-	g.show(kiosk.State{State: kiosk.StateAiming, Outline: s.outline})
-	g.show(kiosk.State{State: kiosk.StateChecking})
+	g.show(kiosk.State{State: kiosk.StateChecking, Outline: s.outline})
 	reason := g.decide.Decide(s.verdict, now)
 	s.test = g.testRead.Load()
 	epoch, seq, err := g.store(ctx, g.scanEvent(s, reason, now))

@@ -100,6 +100,9 @@ func (s *scene) Scan(_ scanner.Frame, at time.Time) []scanner.Sighting {
 	}
 	var out []scanner.Sighting
 	for _, text := range s.now {
+		if text == blurred {
+			continue
+		}
 		h := s.stays[text]
 		fresh := h == nil
 		if fresh {
@@ -124,6 +127,13 @@ func (s *scene) Held(id uint64) bool {
 		}
 	}
 	return false
+}
+
+// blurred is a text that is located and cannot be read.
+const blurred = "blurred"
+
+func (s *scene) Located() (corners [4]scanner.Point, ok bool) {
+	return [4]scanner.Point{{X: 1, Y: 1}, {X: 5, Y: 1}, {X: 5, Y: 5}, {X: 1, Y: 5}}, slices.Contains(s.now, blurred)
 }
 
 func (s *scene) Forget() { s.stays, s.at = nil, time.Time{} }
@@ -286,6 +296,8 @@ func (r *rig) Open(p relay.Pulse) bool {
 func (r *rig) Scan(f scanner.Frame, at time.Time) []scanner.Sighting { return r.current.Scan(f, at) }
 
 func (r *rig) Held(stay uint64) bool { return r.current.Held(stay) }
+
+func (r *rig) Located() ([4]scanner.Point, bool) { return r.current.Located() }
 
 func (r *rig) Forget() { r.current.Forget() }
 

@@ -184,7 +184,7 @@ func TestPageLivesByItself(t *testing.T) {
 	}
 	s.Answer(bare("foreign", kiosk.ClassRefused))
 	run("the next code wins at once", browsertest.Until(shows("refused", "不是城市码"), nil))
-	run("still shown", skip(kiosk.HoldOther-3*time.Second), chromedp.Click("#keep"), skip(10*time.Second), browsertest.Until(shows("refused", "不是城市码"), nil))
+	run("still shown", skip(kiosk.HoldOther-7*time.Second), chromedp.Click("#keep"), skip(10*time.Second), browsertest.Until(shows("refused", "不是城市码"), nil))
 	idle(s)
 	run("cleared after the hold", skip(20*time.Second), browsertest.Until(shows("idle", "请出示二维码"), nil), all)
 	if strings.Contains(text, "LAMP") || strings.Contains(text, "管理局") {

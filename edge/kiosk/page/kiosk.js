@@ -6,13 +6,14 @@
 const $ = id => document.getElementById(id);
 const page = JSON.parse($('page').textContent), words = JSON.parse($('words').textContent);
 const root = document.documentElement, body = document.body;
-const SILENT = 4500, CHECKING = 300, AIMING = 120, KEEP = 20000, LEFT = 60000, HELP = 30000, SURE = 5000;
+const SILENT = 4500, CHECKING = 300, KEEP = 20000, LEFT = 60000, HELP = 30000, SURE = 5000, AGAIN = 2000;
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
 let lang = page.language, touched = 0, large = false, help = 0;
 let beat = performance.now(), clockSet = true;
 let state = {state: 'out-of-service', reason: 'starting'}, since = 0;   // the daemon's last word about itself
 let answer = null, until = 0, hold = 0, shown = '';
+let aimed = false, ticked = -AGAIN;                                // a code is in view that is not read yet; the last tick of it
 let nonce = null;                                                  // what holders take up first, where policy demands it
 let staff = null, tested = null, sure = 0;                         // the staff mode, its test read, and a restart asked for
 
@@ -29,7 +30,7 @@ function view(now) {
   if (state.state === 'out-of-service') return {cls: 'closed', reason: state.reason};
   if (help > now) return {cls: 'helping'};
   if (state.state === 'checking' && now - since > CHECKING) return {cls: 'checking'};
-  if ((state.state === 'aiming' || state.state === 'checking') && now - since > AIMING) return {cls: 'aiming'};
+  if (state.state === 'aiming' || state.state === 'checking' && aimed) return {cls: 'aiming'};   // a code that is read at once is not aimed
   return {cls: 'idle'};
 }
 
@@ -39,10 +40,13 @@ function render() {
   if (help && now > help) help = 0;
   if (touched && !answer && now - touched > LEFT) { touched = 0; lang = page.language; large = false; }
   if (staff && now >= staff.until) staff = tested = null;
-  const v = view(now), key = [v.cls, v.reason, v.answer && v.answer.seq, lang, large, state.outline, sure > now].join();
+  const v = view(now), key = [v.cls, v.reason, v.answer && v.answer.seq, lang, large, sure > now].join();
   clock();
   if (v.cls === 'staffing') countdown(now);
-  if (key === shown) return;
+  if (key === shown) {
+    if (state.outline && aims(v)) outline(state.outline);
+    return;
+  }
   shown = key;
   const asked = v.answer && !touched && v.answer.lang ? v.answer.lang : '';
   const own = lang;
@@ -51,12 +55,14 @@ function render() {
   lang = own;
 }
 
+const aims = v => v.cls === 'aiming' || v.cls === 'checking';
+
 function draw(v) {
   root.lang = lang;
   if (!v.answer) sill(0);
   const filled = v.cls === 'accepted' || v.cls === 'refused';
   body.className = [v.cls, filled && 'answer', v.answer && 'shown', large && 'large',
-    (v.cls === 'aiming' || v.cls === 'checking') && state.outline && 'seen', asked(v) && 'asked'].filter(Boolean).join(' ');
+    aims(v) && state.outline && 'seen', asked(v) && 'asked'].filter(Boolean).join(' ');
   const w = v.answer ? words.reasons[v.answer.verdict]
     : v.cls === 'closed' ? [...words.ui.closed, ...(words.closed[v.reason] || words.closed['camera-missing'])]
     : words.rest[v.cls === 'idle' ? 'idle-' + page.lens : v.cls === 'helping' ? 'help' : v.cls];
@@ -72,7 +78,7 @@ function draw(v) {
   ask();
   if (v.cls === 'staffing') readings();
   chrome(v);
-  if (state.outline) outline(state.outline);
+  if (state.outline && aims(v)) outline(state.outline);
   else $('phone').style.transform = '';
   $('art').setAttribute('preserveAspectRatio', innerWidth > innerHeight ? 'xMaxYMax meet' : 'xMaxYMax slice');
   fit(Boolean(v.answer));
@@ -267,11 +273,12 @@ function onState(e) {
   const next = JSON.parse(e.data), looking = s => s.state === 'aiming' || s.state === 'checking';
   alive();
   if (!looking(next) || !looking(state)) since = performance.now();
-  if (next.state === 'aiming' && state.state !== 'aiming') sound('found');
+  if (next.state === 'aiming' && !aimed && performance.now() - ticked > AGAIN) { sound('found'); ticked = performance.now(); }
+  aimed = next.state === 'aiming' || next.state === 'checking' && aimed;
   if (next.state === 'checking' && !next.outline) next.outline = state.outline;
   state = next;
   render();
-  if (looking(state)) { setTimeout(render, AIMING + 10); setTimeout(render, CHECKING + 10); }
+  if (state.state === 'checking') setTimeout(render, CHECKING + 10);
 }
 function onNonce(e) { nonce = JSON.parse(e.data); shown = ''; render(); }
 function onStaff(e) {
