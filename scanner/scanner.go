@@ -134,9 +134,10 @@ func (s *Scanner) scanQR() {
 	if len(found) == 0 {
 		s.finders.Work = s.work / 12
 		if s.finders.Blurred(&s.look) {
-			found = s.qr.Read(&s.look, s.finders.Found)
+			s.qr.Read(&s.look, s.finders.Found)
 		}
 	}
+	found = s.qr.ReadPairs()
 	for _, f := range found {
 		s.add(Symbol{Format: QR, Text: f.Text, Bytes: f.Bytes, Corners: s.corners(f.Corners)})
 	}

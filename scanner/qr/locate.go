@@ -16,6 +16,7 @@ type place struct {
 	br      luma.Point // where the centre of a fourth one would be
 	h       luma.Homography
 	score   float64 // agreement of the function patterns, 1 at best
+	guessed bool    // one of the finders was not seen
 	beside  float64 // that of the patterns beside the finders, which every triple has
 }
 
@@ -34,6 +35,7 @@ func (p *place) setH() bool {
 // legs is what was measured on a triple.
 type legs struct {
 	tl, tr, bl                 *luma.Finder
+	guessed                    *luma.Finder // the one of the three that was not seen, or nil
 	light                      bool
 	atTR, atBL                 [2]luma.Point // steps from module to module there
 	mTop, mRight, mLeft, mDown float64       // module sizes: at the top left and the top right along the upper leg, at the top left and the bottom left along the other
@@ -58,7 +60,6 @@ func (r *Reader) try(t *triple, plain bool) (Found, bool) {
 	if !r.measure(&g) {
 		return Found{}, false
 	}
-	var best place
 	nx := g.tr.Center.Sub(g.tl.Center).Len() / math.Sqrt(g.mTop*g.mRight)
 	ny := g.bl.Center.Sub(g.tl.Center).Len() / math.Sqrt(g.mLeft*g.mDown)
 	n := (nx+ny)/2 + 7
@@ -76,19 +77,25 @@ func (r *Reader) try(t *triple, plain bool) (Found, bool) {
 	if closed {
 		r.closed++
 	}
+	return r.readLegs(&g, n)
+}
+
+// readLegs reads the symbol of about n modules whose finders were measured.
+func (r *Reader) readLegs(g *legs, n float64) (Found, bool) {
+	var best place
 	v0 := (n - 17) / 4
 	reach := 0.75 + 0.06*v0
 	tried := false
 	steps := [...]int{0, 1, -1, 2, -2, 3, -3}
-	if known := r.version(&g); known > 0 && math.Abs(float64(known)-v0) < 1+0.3*v0 { // it is written there
-		best, tried = r.locate(&g, known)
+	if known := r.version(g); known > 0 && math.Abs(float64(known)-v0) < 1+0.3*v0 { // it is written there
+		best, tried = r.locate(g, known)
 	}
 	for _, step := range steps {
 		v := int(math.Round(v0)) + step
 		if tried && best.score >= goodScore && best.version >= versionKnown || v < minVersion || v > maxVersion || math.Abs(float64(v)-v0) > reach {
 			continue
 		}
-		p, ok := r.locate(&g, v)
+		p, ok := r.locate(g, v)
 		if ok && (!tried || p.score > best.score) {
 			best, tried = p, true
 		}
@@ -168,9 +175,11 @@ func (r *Reader) finders3(g *legs) bool {
 			}
 		}
 		u, v := f.u.Mul(f.x), f.v.Mul(f.y)
-		c := r.finderAt(f.f, u, v, g.light)
-		if c < minFinder {
-			return false
+		c := goodFinder
+		if f.f != g.guessed {
+			if c = r.finderAt(f.f, u, v, g.light); c < minFinder {
+				return false
+			}
 		}
 		switch f.f {
 		case g.tr:
@@ -220,62 +229,6 @@ func (r *Reader) finderAt(f *luma.Finder, u, v luma.Point, light bool) float64 {
 	return max(correlation(49, 33, sum, dark, squares, light), correlation(49, 25, sum, disc, squares, light))
 }
 
-// top and left count the changes along the timing patterns (section 6.3.5), which lie three modules inside of the line between the finders' centres. They return by
-// how many more than two they are off what the size asks for, as a share of that: at random half of them are there.
-func (r *Reader) top(g *legs, n float64) float64 {
-	return r.timing(g.tl, g.tr, g.bl, g.mTop, g.mRight, g.mLeft, n)
-}
-
-func (r *Reader) left(g *legs, n float64) float64 {
-	return r.timing(g.tl, g.bl, g.tr, g.mLeft, g.mDown, g.mTop, n)
-}
-
-// The shares by which one timing pattern may be off, and both where they are plainly there.
-const (
-	timingOff   = 0.34
-	timingPlain = 0.22
-)
-
-// maxClosed is how many triples of clean finders are tried though neither timing pattern is there.
-const maxClosed = 6
-
-func (r *Reader) timing(a, b, side *luma.Finder, ma, mb, ms, n float64) float64 {
-	u, v := b.Center.Sub(a.Center), side.Center.Sub(a.Center)
-	u, v = u.Mul(1/u.Len()), v.Mul(1/v.Len())
-	from := a.Center.Add(u.Mul(4 * ma)).Add(v.Mul(3 * ms))
-	to := b.Center.Sub(u.Mul(4 * mb)).Add(v.Mul(3 * ms * mb / ma))
-	l, scale := r.levelFor(min(ma, mb))
-	steps := int(math.Ceil((n-14)*3)) + 2
-	lo, hi := 1<<20, 0
-	r.Work -= steps
-	r.line = r.line[:0]
-	for i := range steps + 1 {
-		p := from.Add(to.Sub(from).Mul(float64(i) / float64(steps))).Mul(1 / scale)
-		v := l.At(p.X, p.Y)
-		lo, hi = min(lo, v), max(hi, v)
-		r.line = append(r.line, v)
-	}
-	if hi-lo < 8<<8 {
-		return 1
-	}
-	changes, state := 0, 0
-	margin := (hi - lo) / 16
-	window := (lo + hi) / 2 // running local middle against shadows
-	for _, v := range r.line {
-		window += (v - window) / 12
-		switch {
-		case v > window+margin && state != 1:
-			state = 1
-			changes++
-		case v < window-margin && state != -1:
-			state = -1
-			changes++
-		}
-	}
-	want := n - 14 + 1
-	return max(0, math.Abs(float64(changes)-want)-2) / want
-}
-
 // levelFor returns the level on which modules of the given size are at least two pixels and a half wide, and its scale.
 func (r *Reader) levelFor(module float64) (*luma.Level, float64) {
 	i := 0
@@ -288,7 +241,7 @@ func (r *Reader) levelFor(module float64) (*luma.Level, float64) {
 // locate finds the best place for one version.
 func (r *Reader) locate(g *legs, version int) (best place, ok bool) {
 	r.marks.set(version)
-	p := place{version: version, tl: g.tl.Center, tr: g.tr.Center, bl: g.bl.Center}
+	p := place{version: version, tl: g.tl.Center, tr: g.tr.Center, bl: g.bl.Center, guessed: g.guessed != nil}
 	for _, br := range [...]luma.Point{g.flat(), g.fourth()} {
 		p.br = br
 		if !p.setH() {

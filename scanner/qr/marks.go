@@ -140,7 +140,7 @@ func (r *Reader) refine(p *place, light bool) {
 			for corner := 3; corner >= 0; corner-- {
 				for _, d := range [...]luma.Point{{X: 1}, {X: -1}, {Y: 1}, {Y: -1}} {
 					k := step * m
-					if corner < 3 {
+					if corner < 3 && !p.guessed {
 						k *= 0.5 // the finders' centres were measured
 					}
 					q := *p

@@ -39,7 +39,9 @@ type Reader struct {
 	used    []bool
 	near    []neighbour
 	triples []triple
-	closed  int // triples that were tried without timing patterns
+	alone   []int       // finders without a symbol
+	guessed luma.Finder // one that was not seen
+	closed  int         // triples that were tried without timing patterns
 	decoder *Decoder
 	marks   marks
 	line    []int // gray along a timing pattern
@@ -58,12 +60,12 @@ func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
 	if !blurred { // else this is the second try of one frame, without the triples of the first
 		r.Missed.Reset()
 	}
-	if len(finders) < 3 {
-		return r.found
-	}
 	r.used = r.used[:0]
 	for range finders {
 		r.used = append(r.used, false)
+	}
+	if len(finders) < 3 {
+		return r.found
 	}
 	r.findTriples()
 	r.closed = 0
@@ -100,6 +102,12 @@ func (r *Reader) tryAll(plain, blurred bool) {
 			r.useInside(&s.Corners)
 		}
 	}
+}
+
+// ReadPairs adds the symbols of which only two finders were seen to those that Read has found last.
+func (r *Reader) ReadPairs() []Found {
+	r.tryPairs()
+	return r.found
 }
 
 // useInside takes what looks a little like a finder within a symbol that was read for a part of it.
