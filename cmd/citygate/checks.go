@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"citygate/edge/config"
 	"citygate/edge/health"
 	"citygate/edge/kiosk"
@@ -101,11 +99,10 @@ func checkDisk(_ context.Context, e *examination) finding {
 	if st.Mode().Perm()&0o077 != 0 {
 		return warn(fmt.Sprintf("%s has mode %04o: others can read it", dir, st.Mode().Perm()), "chmod 700 "+dir)
 	}
-	var volume unix.Statfs_t
-	if err := unix.Statfs(dir, &volume); err != nil {
+	free, err := freeSpace(dir)
+	if err != nil {
 		return fail("free space is not known: "+err.Error(), "check the disk")
 	}
-	free := int64(volume.Bavail) * int64(volume.Bsize)
 	found := fmt.Sprintf("%d MB free in %s", free>>20, dir)
 	switch {
 	case free < diskLow:

@@ -131,11 +131,11 @@ func checkPage(_ context.Context, e *examination) finding {
 	}
 	if len(r.Conditions) > 0 { // the worst comes first
 		c := r.Conditions[0]
-		where := c.Code + " on http://" + e.config.Listen + "/readyz"
+		hint := c.Hint + " (" + c.Code + " on http://" + e.config.Listen + "/readyz)"
 		if !r.Ready {
-			return fail("out of service: "+c.Title, where)
+			return fail("out of service: "+c.Title, hint)
 		}
-		return warn(c.Title, where)
+		return warn(c.Title, hint)
 	}
 	if !r.Ready {
 		return fail("the gateway runs and makes no progress", "see its log: journalctl -u citygate")

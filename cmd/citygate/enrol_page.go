@@ -93,7 +93,7 @@ func (p *enrolPage) handler() (http.Handler, error) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_ = json.NewEncoder(w).Encode(kiosk.Readiness{Conditions: []kiosk.Condition{{Code: notEnrolled,
-			Title: "the device is not enrolled", Severity: "fatal", Detail: p.get().State}}})
+			Title: "the device is not enrolled", Severity: "fatal", Detail: p.get().State, Hint: "give the claim code to the operations centre"}}})
 	})
 	for _, name := range []string{"enrol.css", "enrol.js"} {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, assets, name) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
@@ -28,8 +29,9 @@ const (
 
 // gauges are the metrics of what package edge does not know. The names are stable.
 type gauges struct {
-	depth, oldest, wal, evicted, connected, connects prometheus.Gauge
+	depth, oldest, wal, connected, free, temperature prometheus.Gauge
 	trustAge, trustSize                              *prometheus.GaugeVec
+	evicted, connects                                atomic.Uint64 // since the start
 }
 
 func newGauges(r prometheus.Registerer) *gauges {
@@ -46,16 +48,24 @@ func newGauges(r prometheus.Registerer) *gauges {
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "citygate_build_info", Help: "1, with the version."}, []string{"version"})
 	info.WithLabelValues(version()).Set(1)
 	r.MustRegister(info)
-	return &gauges{
+	g := &gauges{
 		depth:     gauge("citygate_outbox_depth", "Events that the fleet has not acknowledged."),
 		oldest:    gauge("citygate_outbox_oldest_seconds", "Age of the oldest of them."),
 		wal:       gauge("citygate_wal_bytes", "Size of the outbox's write-ahead log."),
-		evicted:   gauge("citygate_outbox_evicted", "Events evicted for lack of space since the start."),
 		connected: gauge("citygate_mqtt_connected", "1 while connected to a broker."),
-		connects:  gauge("citygate_mqtt_connects", "Connections to brokers made since the start."),
+		free:      gauge("citygate_disk_free_bytes", "Free space where the outbox is."),
+
+		temperature: gauge("citygate_temperature_celsius", "Temperature of the hottest part that the board measures; 0 where it measures none."),
+
 		trustAge:  perLog("citygate_trust_age_seconds", "Age of the log's checkpoint."),
 		trustSize: perLog("citygate_trust_size", "Entries of the log that are held."),
 	}
+	counter := func(name, help string, n *atomic.Uint64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(n.Load()) }))
+	}
+	counter("citygate_outbox_evicted_total", "Events evicted for lack of space since the start.", &g.evicted)
+	counter("citygate_mqtt_connects_total", "Connections to brokers made since the start.", &g.connects)
+	return g
 }
 
 // observe looks at the parts every 2 s until ctx ends.
@@ -79,17 +89,18 @@ func (d *daemon) look(ctx context.Context, now time.Time) {
 		up = d.uplink.Status()
 	}
 	d.conditions(box, up, now)
+	celsius := d.body(now)
 	d.readings(box, up, now)
 	g := d.gauges
 	g.depth.Set(float64(box.Depth))
 	g.oldest.Set(box.Oldest.Seconds())
 	g.wal.Set(float64(box.WALBytes))
-	g.evicted.Set(float64(box.Evicted))
+	g.evicted.Store(uint64(box.Evicted))
 	g.connected.Set(0)
 	if up.Connected {
 		g.connected.Set(1)
 	}
-	g.connects.Set(float64(up.Connects))
+	g.connects.Store(uint64(up.Connects))
 	var heads []wire.Head
 	var oldest time.Duration
 	for _, l := range d.cache.View().Logs() {
@@ -106,7 +117,7 @@ func (d *daemon) look(ctx context.Context, now time.Time) {
 		r.At = now.UnixMicro()
 		d.uplink.SetReport(r)
 	}
-	h := wire.Health{ClockQ: d.clock.quality(), Uptime: uint64(now.Sub(d.began) / time.Second),
+	h := wire.Health{FrameMilliHz: uint64(d.duty.Load().rate * 1000), TempMilliC: int64(celsius * 1000), ClockQ: d.clock.quality(), Uptime: uint64(now.Sub(d.began) / time.Second),
 		TrustAge: uint64(oldest / time.Second), Conditions: map[string]string{}}
 	for _, a := range d.health.Active(now) {
 		if len(h.Conditions) < maxConditions {
@@ -192,7 +203,7 @@ func (d *daemon) readiness() kiosk.Readiness {
 	r := kiosk.Readiness{Ready: health.Ready(active)}
 	for _, a := range active {
 		r.Conditions = append(r.Conditions, kiosk.Condition{
-			Code: a.Code, Title: a.Title, Severity: a.Severity.String(), Since: a.Since.UTC(), Detail: a.Detail,
+			Code: a.Code, Title: a.Title, Severity: a.Severity.String(), Since: a.Since.UTC(), Detail: a.Detail, Hint: a.Hint,
 		})
 	}
 	return r

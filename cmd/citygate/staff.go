@@ -17,6 +17,7 @@ type duty struct {
 	readings []kiosk.Reading
 	at       time.Time
 	frames   uint64
+	rate     float64 // frames in a second since the reading before
 }
 
 // staffMode joins the page's staff mode to the gateway. It is opened by a code that the pipeline judged, so the pipeline
@@ -45,7 +46,8 @@ func (d *daemon) readings(box outbox.Stats, up uplink.Status, now time.Time) {
 	next := &duty{at: now, frames: d.gateway.Load().Frames()}
 	frames := ""
 	if last != nil && now.After(last.at) {
-		frames = fmt.Sprintf("%.1f /s", float64(next.frames-last.frames)/now.Sub(last.at).Seconds())
+		next.rate = float64(next.frames-last.frames) / now.Sub(last.at).Seconds()
+		frames = fmt.Sprintf("%.1f /s", next.rate)
 	}
 	active := d.health.Active(now)
 	mark := func(codes ...string) string {
@@ -81,7 +83,7 @@ func (d *daemon) readings(box outbox.Stats, up uplink.Status, now time.Time) {
 		{Code: "clock", Mark: mark(health.ClockUnsynced), Value: now.Format("15:04:05")},
 		{Code: "network", Mark: used(d.uplink != nil, mark(health.Broker))},
 		{Code: "waiting", Mark: mark(health.Waiting), Value: fmt.Sprint(box.Depth)},
-		{Code: "storage", Mark: mark(health.Storage, health.OutboxDamaged), Value: fmt.Sprintf("%.1f MB", float64(box.WALBytes)/1e6)},
+		{Code: "storage", Mark: mark(health.Storage, health.OutboxDamaged, health.DiskLow), Value: fmt.Sprintf("%.1f MB", float64(box.WALBytes)/1e6)},
 		{Code: "certificate", Mark: used(d.uplink != nil, mark(health.Certificate)), Value: certificate},
 		{Code: "relay", Mark: used(d.relay != nil, mark(health.RelayFails))},
 	}

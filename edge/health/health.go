@@ -60,6 +60,8 @@ const (
 	OutboxDamaged = "outbox-damaged"
 	RelayFails    = "relay"
 	TakenOut      = "taken-out"
+	DiskLow       = "disk-low"
+	Hot           = "hot"
 )
 
 // Conditions is the closed list, the worst first.
@@ -83,6 +85,8 @@ func Conditions() []Condition {
 		{Broker, "no connection to the operator", "check the network and the certificate", Warning, 2 * time.Minute},
 		{Waiting, "events have waited for the operator for over an hour", "check the network and the fleet server", Warning, 0},
 		{Certificate, "the client certificate ends within 14 days", "renew it", Warning, 0},
+		{DiskLow, "the disk is nearly full", "free some space: unacknowledged events may have to be given up", Warning, time.Minute},
+		{Hot, "the device is too hot", "check fan, vents and sun; above its limit it slows down or stops", Warning, 2 * time.Minute},
 		{CameraEnded, "the video file has ended", "set camera_loop, or give another source", Notice, 0},
 	}
 }

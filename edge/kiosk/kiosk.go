@@ -106,6 +106,7 @@ type Condition struct {
 	Severity string    `json:"severity"`
 	Since    time.Time `json:"since"`
 	Detail   string    `json:"detail,omitempty"`
+	Hint     string    `json:"hint,omitempty"` // what to do about it
 }
 
 // Options configure a [Server]. City, Kiosk and Nearest are texts by language ("zh-CN", "en").
