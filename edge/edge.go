@@ -17,6 +17,12 @@
 // "out of service", and the code is tried again while it is held. A camera that is missing, silent, broken or at its
 // end is a health condition and never ends the daemon; it is opened again with growing pauses.
 //
+// # Several cameras
+//
+// Each camera has a goroutine, a tracker and a health condition of its own, and gives its newest frame. What follows the
+// frame is one for all of them, in turn: memory of scans, policy, outbox, screen and gate. So one code before two cameras
+// is one scan. While one camera works, the failure of another is no "out of service".
+//
 // # Privacy
 //
 // A personal code leaves neither identifier nor index in an event, but a pseudonym under a key that is random, kept in
@@ -101,10 +107,15 @@ const (
 	maxPending   = 256                    // health events that wait for the disk
 )
 
+// Camera is one of a gateway's cameras.
+type Camera struct {
+	Open    func(ctx context.Context) (Frames, error) // opens the camera anew
+	Tracker Tracker                                   // of this camera alone
+}
+
 // Options configure a [Gateway]. Everything without a default named here is required.
 type Options struct {
-	Open    func(ctx context.Context) (Frames, error) // opens the camera anew
-	Tracker Tracker
+	Cameras []Camera // at least one
 	Views   Views
 	Outbox  Appender
 	Screen  Screen
@@ -124,23 +135,20 @@ type Options struct {
 	source string // the detail "source" of its scans; default none
 }
 
-// Gateway is one camera's pipeline. Run it once.
+// Gateway is the pipeline of all cameras of a device. Run it once.
 type Gateway struct {
-	o        Options
-	log      *slog.Logger
-	decide   *policy.Decider
-	started  time.Time
-	progress atomic.Int64 // unix nanoseconds of the last sign of life
+	o       Options
+	log     *slog.Logger
+	started time.Time
+	lenses  []*lens
 
-	// The rest is owned by Run's goroutine.
-	held     map[uint64]scan // by stay: the scan that was answered for it
+	// turn holds a token while a lens has something to record or to show; see [lens.enter]. It guards the rest, and of
+	// each lens what says so.
+	turn     chan struct{}
+	decide   *policy.Decider
 	names    pseudonyms
-	camera   string         // the camera's condition, "" when frames come
-	watch    *camera.Watch  // of a live camera, else nil
-	inSight  *[4][2]float64 // outline of a code in the last frame that had one
-	aimedAt  time.Time      // when a code that cannot be read yet was last located; zero when none is
-	storage  bool           // the last event could not be stored
-	closed   bool           // Closed said so last
+	storage  bool // the last event could not be stored
+	closed   bool // Closed said so last
 	retryAt  time.Time
 	pending  []wire.Event // health events to store, oldest first
 	standing []health.Active
@@ -179,61 +187,36 @@ func New(o Options) *Gateway {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{
-		o: o, log: o.Logger, decide: policy.NewDecider(o.Policy), started: o.Now(),
-		held: map[uint64]scan{}, shown: kiosk.State{State: kiosk.StateOutOfService, Reason: "starting"},
+		o: o, log: o.Logger, decide: policy.NewDecider(o.Policy), started: o.Now(), turn: make(chan struct{}, 1),
+		shown: kiosk.State{State: kiosk.StateOutOfService, Reason: "starting"},
 	}
-	g.alive()
+	for i, c := range o.Cameras {
+		l := &lens{g: g, camera: c, held: map[uint64]scan{}}
+		if len(o.Cameras) > 1 {
+			l.number = i + 1
+		}
+		l.alive()
+		g.lenses = append(g.lenses, l)
+	}
 	return g
 }
 
-// Progress is when the pipeline last showed a sign of life: a frame looked at, or a wait that it watches over itself.
-// It stands still when a driver or a disk does not come back, and then watchdog and beat stop with it.
-func (g *Gateway) Progress() time.Time { return time.Unix(0, g.progress.Load()) }
-
-func (g *Gateway) alive() { g.progress.Store(g.o.Now().UnixNano()) }
+// Progress is when the pipeline last showed a sign of life: a frame looked at, or a wait that it watches over itself. Of
+// several cameras that counts which showed none for longest. It stands still when a driver or a disk does not come back,
+// and then watchdog and beat stop with it.
+func (g *Gateway) Progress() time.Time {
+	oldest := g.o.Now()
+	for _, l := range g.lenses {
+		if at, ok := l.last(); ok && at.Before(oldest) {
+			oldest = at
+		}
+	}
+	return oldest
+}
 
 func (g *Gateway) clockQ() string {
 	if g.o.Synced() {
 		return wire.ClockSynced
 	}
 	return wire.ClockUnsynced
-}
-
-// supervise runs f, which must end soon after its context, in a goroutine of its own and shows signs of life until it
-// returns or the limit has passed. A call that ignores its context is left behind and its result goes to late.
-func supervise[T any](ctx context.Context, g *Gateway, limit time.Duration, f func(context.Context) (T, error), late func(T)) (T, error) {
-	type result struct {
-		v   T
-		err error
-	}
-	bounded, cancel := context.WithTimeout(ctx, limit)
-	done := make(chan result, 1)
-	go func() {
-		defer cancel()
-		v, err := f(bounded)
-		done <- result{v, err}
-	}()
-	tick := time.NewTicker(tickEvery)
-	defer tick.Stop()
-	for grace := 4; ; {
-		select {
-		case r := <-done:
-			g.alive()
-			return r.v, r.err
-		case <-tick.C:
-			if bounded.Err() == nil {
-				g.alive()
-				continue
-			}
-			if grace--; grace == 0 {
-				go func() {
-					if r := <-done; r.err == nil && late != nil {
-						late(r.v)
-					}
-				}()
-				var none T
-				return none, bounded.Err()
-			}
-		}
-	}
 }

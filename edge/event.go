@@ -18,8 +18,9 @@ import (
 
 // This file implements what is recorded of a scan, and what is shown of it.
 
-// store makes an event durable and keeps the condition of the disk. A caller that gets an error shows nothing.
-func (g *Gateway) store(ctx context.Context, e wire.Event) (epoch, seq uint64, err error) {
+// store makes an event durable and keeps the condition of the disk; the lens shows the signs of life. A caller that gets
+// an error shows nothing. It needs the turn.
+func (g *Gateway) store(ctx context.Context, l *lens, e wire.Event) (epoch, seq uint64, err error) {
 	if e.At == 0 {
 		e.At = g.o.Now().UnixMicro()
 	}
@@ -29,7 +30,7 @@ func (g *Gateway) store(ctx context.Context, e wire.Event) (epoch, seq uint64, e
 		e.Place = g.o.Place.String()
 	}
 	type stamp struct{ epoch, seq uint64 }
-	s, err := supervise(ctx, g, storeTimeout, func(ctx context.Context) (stamp, error) {
+	s, err := supervise(ctx, l.alive, storeTimeout, func(ctx context.Context) (stamp, error) {
 		epoch, seq, err := g.o.Outbox.Append(ctx, e)
 		return stamp{epoch, seq}, err
 	}, nil)
@@ -53,8 +54,8 @@ func (g *Gateway) store(ctx context.Context, e wire.Event) (epoch, seq uint64, e
 
 // scanEvent is what is kept of a scan. Nothing of a foreign or broken code's content; of a personal code a pseudonym;
 // an identifier only where the issuer's signature or the ledger stands behind it.
-func (g *Gateway) scanEvent(s sighting, reason trust.Reason, now time.Time) wire.Event {
-	v := s.verdict
+func (l *lens) scanEvent(s sighting, reason trust.Reason, now time.Time) wire.Event {
+	g, v := l.g, s.verdict
 	e := wire.Event{
 		Type: wire.TypeScan, Prio: wire.PrioScan, At: now.UnixMicro(), Verdict: string(reason),
 		Symbology: s.format, ScanUS: s.scanned.Microseconds(), VerifyUS: s.verified.Microseconds(),
@@ -73,19 +74,26 @@ func (g *Gateway) scanEvent(s sighting, reason trust.Reason, now time.Time) wire
 	}
 	if v.Alarm {
 		e.Prio = wire.PrioAlarm
-		e.Detail = map[string]string{"alarm": "good signature, not in the ledger"}
+		describe(&e, "alarm", "good signature, not in the ledger")
 	}
 	source := g.o.source
 	if s.test {
 		source = SourceTest
 	}
-	if source != "" {
-		if e.Detail == nil {
-			e.Detail = map[string]string{}
-		}
-		e.Detail["source"] = source
-	}
+	describe(&e, "source", source)
+	describe(&e, "camera", l.name())
 	return e
+}
+
+// describe adds a detail to an event, unless it is empty.
+func describe(e *wire.Event, name, value string) {
+	if value == "" {
+		return
+	}
+	if e.Detail == nil {
+		e.Detail = map[string]string{}
+	}
+	e.Detail[name] = clip(value)
 }
 
 // trustVersion says by which ledger data the verdict was made: sizes of the directory and of the records log.
@@ -103,13 +111,13 @@ func (g *Gateway) trustVersion(log string) string {
 
 // screenAnswer is what the citizen may see. Facts are named only for an accepted code, and for a refused one whose
 // signature was good: a forged code never puts its own words on a public screen.
-func (g *Gateway) screenAnswer(s sighting, reason trust.Reason, now time.Time, epoch, seq uint64) kiosk.Answer {
+func (l *lens) screenAnswer(s sighting, reason trust.Reason, now time.Time, epoch, seq uint64) kiosk.Answer {
 	v := s.verdict
 	class := reason.Class()
 	a := kiosk.Answer{
 		Epoch: epoch, Seq: seq, At: now, Verdict: string(reason), Class: class.String(), Accept: class == trust.Accepted,
-		Symbology: s.format, Personal: v.Personal,
-		Test: s.test, Staff: !s.test && g.o.Policy.Staff(v, reason, g.o.Place),
+		Symbology: s.format, Personal: v.Personal, Camera: l.number,
+		Test: s.test, Staff: !s.test && l.g.o.Policy.Staff(v, reason, l.g.o.Place),
 	}
 	if !named(reason) || !v.Accept && !v.SignatureGood {
 		return a
@@ -120,7 +128,7 @@ func (g *Gateway) screenAnswer(s sighting, reason trust.Reason, now time.Time, e
 	} else {
 		a.ID = v.ID.String()
 	}
-	a.Issuer = issuer(g.o.Views.View(), v.Key)
+	a.Issuer = issuer(l.g.o.Views.View(), v.Key)
 	return a
 }
 

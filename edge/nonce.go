@@ -16,7 +16,7 @@ const holderPage = "/citygate.page/holder.html"
 
 // check gives the verdict on a text, with each nonce that a holder may have taken up: a code that carries the one that
 // has just left the screen is good as well, and one that was accepted stays so while it is held, though its nonce is
-// used up. More than one check is needed for stale presentations only.
+// used up. More than one check is needed for stale presentations only. It needs the turn.
 func (g *Gateway) check(text string, at trust.Moment) (trust.Verdict, string) {
 	if g.o.Nonces == nil {
 		return trust.Check(text, g.o.Views.View(), g.o.Policy.Trust, at), ""
@@ -33,7 +33,7 @@ func (g *Gateway) check(text string, at trust.Moment) (trust.Verdict, string) {
 			first = v
 		}
 	}
-	for _, h := range g.held {
+	for h := range g.scans() {
 		if !h.accepted || h.nonce == "" {
 			continue
 		}

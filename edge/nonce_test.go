@@ -30,7 +30,7 @@ func hall(t *testing.T, r *rig, c *city, p *policy.Policy, n *policy.Nonces) fun
 		t.Fatal(err)
 	}
 	r.current = new(scene)
-	trial := edge.NewTrial(edge.Options{Tracker: r, Views: c, Outbox: r.store, Policy: p, Nonces: n, Place: place, Now: r.now, Synced: func() bool { return true }})
+	trial := edge.NewTrial(edge.Options{Views: c, Outbox: r.store, Policy: p, Nonces: n, Place: place, Now: r.now, Synced: func() bool { return true }}, r.eye)
 	frame := scanner.Frame{Pix: make([]byte, 64), Stride: 8, Width: 8, Height: 8}
 	return func(texts ...string) string {
 		t.Helper()

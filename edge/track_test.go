@@ -17,8 +17,8 @@ func TestScansOfRealFrames(t *testing.T) {
 	c := newCity(t)
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, c, nil)
-		trial := edge.NewTrial(edge.Options{Views: c, Outbox: r.store, Now: r.now, Synced: func() bool { return true },
-			Tracker: scanner.NewTracker(scanner.TrackerOptions{Options: scanner.Options{Formats: scanner.FormatSet(scanner.QR)}})})
+		trial := edge.NewTrial(edge.Options{Views: c, Outbox: r.store, Now: r.now, Synced: func() bool { return true }},
+			scanner.NewTracker(scanner.TrackerOptions{Options: scanner.Options{Formats: scanner.FormatSet(scanner.QR)}}))
 		show := func(d time.Duration, texts ...string) (verdicts []string) {
 			t.Helper()
 			s := draw.Scene{Width: 640, Height: 400, Backdrop: draw.Wall, BackdropSeed: 3, Noise: 2}

@@ -40,11 +40,11 @@ func (s *seen) Nonce(kiosk.Nonce) {}
 // State ignores the states on the way: a trial's page draws its own.
 func (s *seen) State(kiosk.State) {}
 
-// NewTrial prepares a trial with a gateway's options. Open, Screen, Gate, Health and Metrics of them are not used, and
-// the tracker must not be another gateway's.
-func NewTrial(o Options) *Trial {
+// NewTrial prepares a trial with a gateway's options and a tracker of its own. Cameras, Screen, Gate, Health and Metrics
+// of the options are not used.
+func NewTrial(o Options, tr Tracker) *Trial {
 	t := new(Trial)
-	o.Open, o.Gate, o.Health, o.Metrics, o.Screen, o.source = nil, nil, nil, nil, &t.is, SourceTrial
+	o.Cameras, o.Gate, o.Health, o.Metrics, o.Screen, o.source = []Camera{{Tracker: tr}}, nil, nil, nil, &t.is, SourceTrial
 	t.g = New(o)
 	return t
 }
@@ -59,14 +59,14 @@ func (t *Trial) Look(ctx context.Context, f scanner.Frame) (*kiosk.Answer, *[4][
 		return nil, nil, errors.New("the frame's size does not fit its bytes")
 	}
 	t.n++
-	t.is, t.g.inSight = seen{}, nil
-	now := t.g.o.Now()
+	l, now := t.g.lenses[0], t.g.o.Now()
+	t.is, l.inSight = seen{}, nil
 	t.g.names.roll(now)
-	if err := t.g.look(ctx, camera.Frame{Frame: f, Seq: t.n, At: now}); err != nil {
+	if err := l.look(ctx, camera.Frame{Frame: f, Seq: t.n, At: now}); err != nil {
 		return nil, nil, err
 	}
 	if t.g.storage {
 		return nil, nil, errors.New("the event cannot be stored")
 	}
-	return t.is.answer, t.g.inSight, nil
+	return t.is.answer, l.inSight, nil
 }

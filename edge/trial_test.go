@@ -19,7 +19,7 @@ func TestTrialIsTheGatewaysOwnPathAndMarked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, c, nil)
 		r.current = new(scene)
-		trial := edge.NewTrial(edge.Options{Tracker: r, Views: c, Outbox: r.store, Gate: r, Now: r.now, Synced: func() bool { return true }})
+		trial := edge.NewTrial(edge.Options{Views: c, Outbox: r.store, Gate: r, Now: r.now, Synced: func() bool { return true }}, r.eye)
 		frame := scanner.Frame{Pix: make([]byte, 64), Stride: 8, Width: 8, Height: 8}
 		look := func(texts ...string) (*kiosk.Answer, *[4][2]float64) {
 			t.Helper()
@@ -66,7 +66,7 @@ func TestTrialTakesOneFrameAtATime(t *testing.T) {
 		r.current = &scene{now: []string{c.lamp}}
 		held := make(chan struct{})
 		r.store.fault = func(context.Context, wire.Event) (error, bool) { <-held; return nil, true }
-		trial := edge.NewTrial(edge.Options{Tracker: r, Views: c, Outbox: r.store, Now: r.now})
+		trial := edge.NewTrial(edge.Options{Views: c, Outbox: r.store, Now: r.now}, r.eye)
 		frame := scanner.Frame{Pix: make([]byte, 64), Stride: 8, Width: 8, Height: 8}
 		done := make(chan error)
 		go func() {

@@ -15,8 +15,8 @@ import (
 // trustOld is the age of ledger data from which people should look at it. What policy refuses by age is another thing.
 const trustOld = 24 * time.Hour
 
-// tick looks at everything but frames, at most every half second.
-func (g *Gateway) tick(ctx context.Context) {
+// tick looks at everything but frames, at most every half second. It needs the turn.
+func (g *Gateway) tick(ctx context.Context, l *lens) {
 	now := g.o.Now()
 	if now.Sub(g.tickedAt) < tickEvery && !now.Before(g.tickedAt) {
 		return
@@ -32,7 +32,7 @@ func (g *Gateway) tick(ctx context.Context) {
 	}
 	g.standing = active
 	g.o.Metrics.conditions(active)
-	g.flush(ctx)
+	g.flush(ctx, l)
 }
 
 func (g *Gateway) watchTrust(now time.Time) {
@@ -52,9 +52,9 @@ func (g *Gateway) note(c health.Change, now time.Time) {
 	state, prio := "cleared", wire.PrioHealth
 	if c.Raised {
 		state = "raised"
-		g.log.Warn("health condition", "condition", c.Code, "severity", c.Severity.String(), "detail", c.Detail)
+		g.log.Warn("health condition", "condition", c.Code, "part", c.Part, "severity", c.Severity.String(), "detail", c.Detail)
 	} else {
-		g.log.Info("health condition ended", "condition", c.Code)
+		g.log.Info("health condition ended", "condition", c.Code, "part", c.Part)
 	}
 	if c.Severity >= health.Serious {
 		prio = wire.PrioState
@@ -62,9 +62,8 @@ func (g *Gateway) note(c health.Change, now time.Time) {
 	e := wire.Event{Type: wire.TypeHealth, Prio: prio, At: now.UnixMicro(), Detail: map[string]string{
 		"condition": c.Code, "state": state, "severity": c.Severity.String(),
 	}}
-	if c.Detail != "" {
-		e.Detail["detail"] = clip(c.Detail)
-	}
+	describe(&e, "detail", c.Detail)
+	describe(&e, "part", c.Part)
 	if len(g.pending) >= maxPending {
 		g.pending = append(g.pending[:0], g.pending[1:]...)
 	}
@@ -72,9 +71,9 @@ func (g *Gateway) note(c health.Change, now time.Time) {
 }
 
 // flush stores the queued events. After a failure they are what finds out that the disk is back.
-func (g *Gateway) flush(ctx context.Context) {
+func (g *Gateway) flush(ctx context.Context, l *lens) {
 	for len(g.pending) > 0 && ctx.Err() == nil && !g.o.Now().Before(g.retryAt) {
-		if _, _, err := g.store(ctx, g.pending[0]); err != nil {
+		if _, _, err := g.store(ctx, l, g.pending[0]); err != nil {
 			g.show(kiosk.State{State: kiosk.StateIdle})
 			return
 		}

@@ -241,24 +241,55 @@ func (s *screen) verdicts() (out []string) {
 	return out
 }
 
-// rig is a gateway with its surroundings. Its cameras are opened one after the other; the last one again and again.
-type rig struct {
-	*edge.Gateway
-	city    *city
-	store   *store
-	screen  *screen
-	health  *health.Tracker
+// eye is a camera that opens one scene after the other, the last one again and again, and the tracker behind it.
+type eye struct {
 	opened  int
 	current *scene
-	synced  bool
 	scenes  []func() (*scene, error)
-	now     func() time.Time
-	pulses  []relay.Pulse
-	ahead   atomic.Int64 // nanoseconds that the gateway's clock is set ahead
-	closed  atomic.Bool  // operations took it out of service
 }
 
+func (e *eye) camera() edge.Camera {
+	return edge.Camera{Tracker: e, Open: func(context.Context) (edge.Frames, error) {
+		s, err := e.scenes[min(e.opened, len(e.scenes)-1)]()
+		e.opened++
+		if err != nil {
+			return nil, err
+		}
+		e.current = s
+		return s, nil
+	}}
+}
+
+func (e *eye) Scan(f scanner.Frame, at time.Time) []scanner.Sighting { return e.current.Scan(f, at) }
+
+func (e *eye) Held(stay uint64) bool { return e.current.Held(stay) }
+
+func (e *eye) Located() ([4]scanner.Point, bool) { return e.current.Located() }
+
+func (e *eye) Forget() { e.current.Forget() }
+
+// rig is a gateway with its surroundings.
+type rig struct {
+	*edge.Gateway
+	*eye   // the first one
+	city   *city
+	store  *store
+	screen *screen
+	health *health.Tracker
+	synced bool
+	now    func() time.Time
+	pulses []relay.Pulse
+	ahead  atomic.Int64 // nanoseconds that the gateway's clock is set ahead
+	closed atomic.Bool  // operations took it out of service
+}
+
+// newRig has one camera with the given scenes.
 func newRig(t *testing.T, c *city, p *policy.Policy, scenes ...func() (*scene, error)) *rig {
+	t.Helper()
+	return newRigOf(t, c, p, &eye{scenes: scenes})
+}
+
+func newRigOf(t *testing.T, c *city, p *policy.Policy, eyes ...*eye) *rig {
 	t.Helper()
 	begin := time.Now()
 	place, err := cityid.Parse("MA.156.1301.02/GATE.7")
@@ -266,19 +297,14 @@ func newRig(t *testing.T, c *city, p *policy.Policy, scenes ...func() (*scene, e
 		t.Fatal(err)
 	}
 	st := &store{t: t}
-	r := &rig{city: c, store: st, screen: &screen{t: t, store: st}, health: health.New(), synced: true, scenes: scenes}
+	r := &rig{city: c, store: st, screen: &screen{t: t, store: st}, health: health.New(), synced: true, eye: eyes[0]}
 	r.now = func() time.Time { return c.start().Add(time.Since(begin) + time.Duration(r.ahead.Load())) }
+	var cameras []edge.Camera
+	for _, e := range eyes {
+		cameras = append(cameras, e.camera())
+	}
 	r.Gateway = edge.New(edge.Options{
-		Open: func(context.Context) (edge.Frames, error) {
-			s, err := r.scenes[min(r.opened, len(r.scenes)-1)]()
-			r.opened++
-			if err != nil {
-				return nil, err
-			}
-			r.current = s
-			return s, nil
-		},
-		Gate: r, Device: "k1", Tracker: r, Views: c, Outbox: st, Screen: r.screen, Policy: p, Health: r.health, Place: place, Version: "test",
+		Cameras: cameras, Gate: r, Device: "k1", Views: c, Outbox: st, Screen: r.screen, Policy: p, Health: r.health, Place: place, Version: "test",
 		Now: r.now, Synced: func() bool { return r.synced }, Closed: r.closed.Load,
 	})
 	return r
@@ -292,14 +318,6 @@ func (r *rig) Open(p relay.Pulse) bool {
 	r.pulses = append(r.pulses, p)
 	return len(r.pulses)%2 == 1
 }
-
-func (r *rig) Scan(f scanner.Frame, at time.Time) []scanner.Sighting { return r.current.Scan(f, at) }
-
-func (r *rig) Held(stay uint64) bool { return r.current.Held(stay) }
-
-func (r *rig) Located() ([4]scanner.Point, bool) { return r.current.Located() }
-
-func (r *rig) Forget() { r.current.Forget() }
 
 // run runs the gateway for a time and returns when it has ended.
 func (r *rig) run(t *testing.T, d time.Duration) {

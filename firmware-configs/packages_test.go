@@ -164,8 +164,8 @@ func TestBoardProfiles(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if static := strings.Contains(board, "armhf"); static != strings.HasPrefix(c.Camera, "http://") {
-			t.Errorf("%s: camera %s: a build without OpenCV has no devices", board, c.Camera)
+		if static := strings.Contains(board, "armhf"); static != strings.HasPrefix(c.Cameras[0], "http://") {
+			t.Errorf("%s: camera %s: a build without OpenCV has no devices", board, c.Cameras[0])
 		}
 		update, err := os.ReadFile(filepath.Join("boards", board, "rauc.conf"))
 		if err != nil {

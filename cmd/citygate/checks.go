@@ -53,7 +53,7 @@ type examination struct {
 	page     *kiosk.Readiness // what answers at the page's address says of itself; nil: nothing does
 	silent   error            // why it is nil
 	runs     bool             // whether that is the gateway, and not the enrolment of a new device
-	picture  *scanner.Frame   // what the camera check has seen; nil: nothing
+	pictures []scanner.Frame  // what the camera check has seen, of each camera
 }
 
 // enrolHint is what to do on a device that has no keys or no certificate.
@@ -168,7 +168,8 @@ func checkTrust(_ context.Context, e *examination) finding {
 	return good(found)
 }
 
-// checkCamera takes one picture, unless the gateway runs: then the camera is its own, and it says how it does.
+// checkCamera takes one picture from each camera, unless the gateway runs: then the cameras are its own, and it says how
+// they do.
 func checkCamera(ctx context.Context, e *examination) finding {
 	if e.runs {
 		if c := e.condition(health.CameraMissing, health.CameraStalled, health.CameraGarbage, health.CameraEnded); c != nil {
@@ -176,23 +177,44 @@ func checkCamera(ctx context.Context, e *examination) finding {
 		}
 		return good("in use by the running gateway, which sees pictures")
 	}
+	var all []string
+	for i, source := range e.config.Cameras {
+		picture, err := takePicture(ctx, source)
+		if err != nil {
+			return fail(e.ofCamera(i)+err.Error(), cameraHint(err))
+		}
+		e.pictures = append(e.pictures, picture)
+		all = append(all, fmt.Sprintf("%s%dx%d", e.ofCamera(i), picture.Width, picture.Height))
+	}
+	return good(strings.Join(all, "; "))
+}
+
+// ofCamera begins what is found of one of several cameras.
+func (e *examination) ofCamera(i int) string {
+	if len(e.config.Cameras) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("camera %d: ", i+1)
+}
+
+// takePicture opens a camera and returns its first frame.
+func takePicture(ctx context.Context, source string) (scanner.Frame, error) {
 	ctx, cancel := context.WithTimeout(ctx, frameLimit)
 	defer cancel()
-	c, err := camera.Open(ctx, e.config.Camera, camera.Options{Width: 1280, Height: 720})
+	c, err := camera.Open(ctx, source, camera.Options{Width: 1280, Height: 720})
 	if err != nil {
-		return fail(err.Error(), cameraHint(err))
+		return scanner.Frame{}, err
 	}
 	defer c.Close()
 	f, err := c.Next(ctx)
 	if err != nil {
-		return fail(err.Error(), cameraHint(err))
+		return scanner.Frame{}, err
 	}
 	f.Pix = slices.Clone(f.Pix) // the camera's own until it is closed
-	e.picture = &f.Frame
-	return good(fmt.Sprintf("%dx%d", f.Width, f.Height))
+	return f.Frame, nil
 }
 
-// checkLight looks at the picture that checkCamera has taken, or asks the running gateway.
+// checkLight looks at the pictures that checkCamera has taken, or asks the running gateway.
 func checkLight(_ context.Context, e *examination) finding {
 	if e.runs {
 		if c := e.condition(health.CameraDark, health.CameraBright, health.CameraCovered); c != nil {
@@ -200,18 +222,22 @@ func checkLight(_ context.Context, e *examination) finding {
 		}
 		return good("enough, says the running gateway")
 	}
-	if e.picture == nil {
+	if len(e.pictures) < len(e.config.Cameras) {
 		return warn("not known without a picture", "mend the camera first")
 	}
-	mean := meanLuma(*e.picture)
-	found := fmt.Sprintf("mean brightness %d of 255", mean)
-	switch {
-	case mean < darkBelow:
-		return warn(found, "too dark to read printed codes: check that the lens is free, or add light")
-	case mean > brightOver:
-		return warn(found, "too bright: check exposure, or shade the lens from the sun")
+	var all []string
+	for i, picture := range e.pictures {
+		mean := meanLuma(picture)
+		found := fmt.Sprintf("%smean brightness %d of 255", e.ofCamera(i), mean)
+		switch {
+		case mean < darkBelow:
+			return warn(found, "too dark to read printed codes: check that the lens is free, or add light")
+		case mean > brightOver:
+			return warn(found, "too bright: check exposure, or shade the lens from the sun")
+		}
+		all = append(all, found)
 	}
-	return good(found)
+	return good(strings.Join(all, "; "))
 }
 
 // condition returns the worst of these conditions that the running gateway reports, or nil.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -32,7 +33,7 @@ func checkPermissions(_ context.Context, e *examination) finding {
 	if f := access(c.StateDir, unix.W_OK|unix.X_OK, "write"); f != nil {
 		return *f
 	}
-	for _, device := range []string{c.Camera, c.Relay} {
+	for _, device := range append(slices.Clone(c.Cameras), c.Relay) {
 		if f := access(devicePath(device), unix.R_OK|unix.W_OK, "use"); f != nil {
 			f.Hint = "put the gateway's user into the group of the device: ls -l " + devicePath(device) + "; usermod -aG GROUP citygate"
 			return *f

@@ -205,10 +205,10 @@ func figureEmpty(t *testing.T) []figures.Figure {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	g := edge.New(edge.Options{
-		Open: func(context.Context) (edge.Frames, error) {
+		Cameras: []edge.Camera{{Tracker: newTracker(formats), Open: func(context.Context) (edge.Frames, error) {
 			return &lastly{e, cancel}, nil
-		},
-		Tracker: newTracker(formats), Views: n, Outbox: n, Screen: n, Place: cityid.ID{},
+		}}},
+		Views: n, Outbox: n, Screen: n, Place: cityid.ID{},
 	})
 	runtime.GC()
 	begin := processor(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -121,7 +122,7 @@ func (d *daemon) look(ctx context.Context, now time.Time) {
 		TrustAge: uint64(oldest / time.Second), Conditions: map[string]string{}}
 	for _, a := range d.health.Active(now) {
 		if len(h.Conditions) < maxConditions {
-			h.Conditions[a.Code] = a.Title
+			h.Conditions[a.Code] = strings.TrimPrefix(h.Conditions[a.Code]+"; "+a.String(), "; ")
 		}
 	}
 	d.uplink.SetHealth(h)
@@ -203,7 +204,7 @@ func (d *daemon) readiness() kiosk.Readiness {
 	r := kiosk.Readiness{Ready: health.Ready(active)}
 	for _, a := range active {
 		r.Conditions = append(r.Conditions, kiosk.Condition{
-			Code: a.Code, Title: a.Title, Severity: a.Severity.String(), Since: a.Since.UTC(), Detail: a.Detail, Hint: a.Hint,
+			Code: a.Code, Title: a.String(), Severity: a.Severity.String(), Since: a.Since.UTC(), Detail: a.Detail, Hint: a.Hint,
 		})
 	}
 	return r

@@ -277,17 +277,19 @@ func (d *daemon) join() error {
 		nonces = policy.NewNonces()
 	}
 	o := edge.Options{
-		Nonces: nonces, Gate: gate, Device: d.config.Device,
-		Open: d.openCamera, Tracker: newTracker(formats), Views: d.cache,
+		Nonces: nonces, Gate: gate, Device: d.config.Device, Views: d.cache,
 		Outbox: appender{d.outbox}, Screen: d.page, Policy: d.policy, Health: d.health, Metrics: edge.NewMetrics(d.metrics),
 		Place: place, Version: version(), Synced: d.clock.synced, Logger: d.log,
 	}
 	if d.orders != nil {
 		o.Closed = d.orders.closed.Load
 	}
+	for _, source := range d.config.Cameras {
+		open := func(ctx context.Context) (edge.Frames, error) { return d.openCamera(ctx, source) }
+		o.Cameras = append(o.Cameras, edge.Camera{Open: open, Tracker: newTracker(formats)})
+	}
 	d.gateway.Store(edge.New(o))
-	o.Tracker = newTracker(formats)
-	d.trial.Store(edge.NewTrial(o))
+	d.trial.Store(edge.NewTrial(o, newTracker(formats)))
 	return nil
 }
 

@@ -116,9 +116,9 @@ func readSmall(path string) ([]byte, error) {
 
 func joinFormats(list []string) string { return strings.Join(list, ",") }
 
-// openCamera opens the configured camera. A recording that ends is over; a live source that ends is broken.
-func (d *daemon) openCamera(ctx context.Context) (edge.Frames, error) {
-	c, err := camera.Open(ctx, d.config.Camera, camera.Options{
+// openCamera opens one of the configured cameras. A recording that ends is over; a live source that ends is broken.
+func (d *daemon) openCamera(ctx context.Context, source string) (edge.Frames, error) {
+	c, err := camera.Open(ctx, source, camera.Options{
 		Loop: d.config.CameraLoop, Pace: true, Width: 1280, Height: 720,
 	})
 	if err != nil {

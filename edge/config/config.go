@@ -33,7 +33,7 @@ type Config struct {
 	Device     string   `toml:"device"`
 	Place      string   `toml:"place"`
 	StateDir   string   `toml:"state_dir"`
-	Camera     string   `toml:"camera"`
+	Cameras    Cameras  `toml:"camera"`
 	CameraLoop bool     `toml:"camera_loop"`
 	Formats    []string `toml:"formats"`
 	Listen     string   `toml:"listen"`
@@ -61,7 +61,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		StateDir: "/var/lib/citygate",
-		Camera:   "/dev/video0",
+		Cameras:  Cameras{"/dev/video0"},
 		Formats:  []string{"qr", "datamatrix", "aztec"},
 		Listen:   "127.0.0.1:8480",
 		EventKey: "event.key",
@@ -116,7 +116,7 @@ func Load(path string) (Config, error) {
 // paths begin.
 func Parse(name string, data []byte) (Config, error) {
 	c := Default()
-	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
+	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().EnableUnmarshalerInterface()
 	if err := dec.Decode(&c); err != nil {
 		return Config{}, decodeError(name, err)
 	}

@@ -112,6 +112,12 @@ func TestMistakesNameLineAndKey(t *testing.T) {
 		{"text's language", minimal + "city = { fr = \"Ville\" }\n", "city", 4},
 		{"two lines", minimal + "city = { en = \"a\\nb\" }\n", "city", 4},
 		{"relay", minimal + "relay = \"gpio:17\"\n", "relay", 4},
+		{"camera of no text", minimal + "camera = 3\n", "camera", 4},
+		{"cameras of no text", minimal + "camera = [\"/dev/video0\", 3]\n", "camera", 4},
+		{"no camera", minimal + "camera = []\n", "camera", 4},
+		{"nameless camera", minimal + "camera = \"\"\n", "camera", 4},
+		{"one camera twice", minimal + "camera = [\"a\", \"b\", \"a\"]\n", "camera", 4},
+		{"too many cameras", minimal + "camera = [\"a\", \"b\", \"c\", \"d\", \"e\"]\n", "camera", 4},
 		{"lens", minimal + "lens = \"behind\"\n", "lens", 4},
 	}
 	for _, tt := range tests {
@@ -128,6 +134,25 @@ func TestMistakesNameLineAndKey(t *testing.T) {
 				t.Errorf("not one line with the file's name: %q", err)
 			}
 		})
+	}
+}
+
+func TestOneCameraOrMore(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                      `camera = "/dev/video0"`,
+		`camera = "rtsp://h/1"`: `camera = "rtsp://h/1"`,
+		`camera = ["a b"]`:      `camera = "a b"`,
+		"camera = [\n  'a', # the gate\n  \"b\",\n]": `camera = ["a", "b"]`,
+	} {
+		c, err := config.Parse("c.toml", []byte(minimal+text+"\n"))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		var b strings.Builder
+		if err := config.Print(&b, &c); err != nil || !strings.Contains(b.String(), "\n"+want+"\n") {
+			t.Errorf("%s: %v, %s", text, err, b.String())
+		}
 	}
 }
 

@@ -83,7 +83,7 @@ func (c Config) set(name string, value any) (Config, string) {
 			*text = nil
 		}
 	}
-	if err := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields().Decode(&c); err != nil {
+	if err := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields().EnableUnmarshalerInterface().Decode(&c); err != nil {
 		return c, err.Error()
 	}
 	for _, k := range Keys() {

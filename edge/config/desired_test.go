@@ -21,6 +21,9 @@ func TestDesiredState(t *testing.T) {
 		drift            []string
 	}{
 		{"texts are replaced whole", `kiosk = { en = "North gate" }`, `kiosk = { en = "North gate" }`, nil},
+		{"one camera", `camera = "rtsp://h/2"`, `camera = "rtsp://h/2"`, nil},
+		{"cameras", `camera = ["a", "b"]`, `camera = ["a", "b"]`, nil},
+		{"no camera", `camera = [3]`, `camera = "/dev/video0"`, []string{"camera"}},
 		{"lists", `formats = ["qr"]`, `formats = ["qr"]`, nil},
 		{"the good keys of a partly bad one", "theme = \"night\"\nlens = \"behind\"\n", `theme = "night"`, []string{"lens"}},
 		{"wrong type", "theme = 3\nhelp = \"110\"", `help = "110"`, []string{"theme"}},

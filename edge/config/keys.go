@@ -31,8 +31,8 @@ func Keys() []Key {
 			func(c *Config) string { return required(c.RootPolicy) }},
 		{"state_dir", "path", `"/var/lib/citygate"`, "folder of the trust database and the outbox; only the daemon writes there",
 			func(c *Config) string { return required(c.StateDir) }},
-		{"camera", "device, URL or path", `"/dev/video0"`, "V4L2 device (with controls: ?size=1920x1080&rate=30&format=MJPG&exposure=8ms&focus=30), rtsp:// or http:// stream, video file, folder or pattern of pictures",
-			func(c *Config) string { return required(c.Camera) }},
+		{"camera", "device, URL or path, or a list of them", `"/dev/video0"`, "V4L2 device (with controls: ?size=1920x1080&rate=30&format=MJPG&exposure=8ms&focus=30), rtsp:// or http:// stream, video file, folder or pattern of pictures; up to 4 in a list",
+			func(c *Config) string { return checkCameras(c.Cameras) }},
 		{"camera_loop", "boolean", "false", "begin a video file again at its end; false: the gateway stays idle after it", ok},
 		{"formats", "list of names", `["qr", "datamatrix", "aztec"]`, "the symbologies that are looked for",
 			func(c *Config) string { return checkFormats(c.Formats) }},
@@ -107,6 +107,11 @@ func (c *Config) literal(name string) string {
 			continue
 		}
 		switch f := v.Field(i).Interface().(type) {
+		case Cameras:
+			if len(f) == 1 {
+				return quote(f[0])
+			}
+			return quoteList(f)
 		case string:
 			return quote(f)
 		case bool:

@@ -94,17 +94,30 @@ func Conditions() []Condition {
 // Active is a condition that stands.
 type Active struct {
 	Condition
+	Part   string // which of several like parts it is, such as "camera 2"; "" where there is one
 	Since  time.Time
 	Detail string // what was found, without identifiers of persons
+}
+
+// String is the title, and of which part.
+func (a Active) String() string {
+	if a.Part == "" {
+		return a.Title
+	}
+	return a.Title + " (" + a.Part + ")"
 }
 
 // Tracker knows the conditions that are reported now. It is safe for concurrent use.
 type Tracker struct {
 	known map[string]Condition
 
-	mu  sync.Mutex
-	set map[string]report // guarded by mu
+	mu     sync.Mutex
+	set    map[place]report // guarded by mu
+	spared map[string]bool  // guarded by mu: the codes of [Tracker.Spare]
 }
+
+// place is a condition of a part.
+type place struct{ code, part string }
 
 type report struct {
 	since  time.Time
@@ -113,7 +126,7 @@ type report struct {
 
 // New returns a tracker of the closed list, nothing reported.
 func New() *Tracker {
-	t := &Tracker{known: map[string]Condition{}, set: map[string]report{}}
+	t := &Tracker{known: map[string]Condition{}, set: map[place]report{}, spared: map[string]bool{}}
 	for _, c := range Conditions() {
 		t.known[c.Code] = c
 	}
@@ -122,25 +135,30 @@ func New() *Tracker {
 
 // Raise reports a condition at time now; again and again changes only the detail. A code that is not on the list is a
 // mistake in the program.
-func (t *Tracker) Raise(code, detail string, now time.Time) {
+func (t *Tracker) Raise(code, detail string, now time.Time) { t.raise(place{code: code}, detail, now) }
+
+func (t *Tracker) raise(at place, detail string, now time.Time) {
+	code := at.code
 	if _, ok := t.known[code]; !ok {
 		panic(fmt.Sprintf("health: no condition %q", code))
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	r, ok := t.set[code]
+	r, ok := t.set[at]
 	if !ok {
 		r.since = now
 	}
 	r.detail = detail
-	t.set[code] = r
+	t.set[at] = r
 }
 
 // Clear ends a condition.
-func (t *Tracker) Clear(code string) {
+func (t *Tracker) Clear(code string) { t.clear(place{code: code}) }
+
+func (t *Tracker) clear(at place) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.set, code)
+	delete(t.set, at)
 }
 
 // Set raises or clears.
@@ -152,21 +170,43 @@ func (t *Tracker) Set(code string, wrong bool, detail string, now time.Time) {
 	}
 }
 
-// Active lists the conditions that stand at time now, the worst first, then by code.
+// SetPart raises or clears a condition of one of several like parts.
+func (t *Tracker) SetPart(code, part string, wrong bool, detail string, now time.Time) {
+	if wrong {
+		t.raise(place{code, part}, detail, now)
+	} else {
+		t.clear(place{code, part})
+	}
+}
+
+// Spare says whether another part still does the work where one has these conditions. Then a fatal one is only serious.
+func (t *Tracker) Spare(codes []string, spared bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, code := range codes {
+		t.spared[code] = spared
+	}
+}
+
+// Active lists the conditions that stand at time now, the worst first, then by code and part.
 func (t *Tracker) Active(now time.Time) []Active {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var list []Active
-	for code, r := range t.set {
-		if c := t.known[code]; now.Sub(r.since) >= c.Delay {
-			list = append(list, Active{c, r.since, r.detail})
+	for at, r := range t.set {
+		c := t.known[at.code]
+		if t.spared[at.code] {
+			c.Severity = min(c.Severity, Serious)
+		}
+		if now.Sub(r.since) >= c.Delay {
+			list = append(list, Active{c, at.part, r.since, r.detail})
 		}
 	}
 	slices.SortFunc(list, func(a, b Active) int {
 		if a.Severity != b.Severity {
 			return int(b.Severity) - int(a.Severity)
 		}
-		return strings.Compare(a.Code, b.Code)
+		return strings.Compare(a.Code+"\x00"+a.Part, b.Code+"\x00"+b.Part)
 	})
 	return list
 }
@@ -182,19 +222,19 @@ type Change struct {
 	Raised bool
 }
 
-// Changes compares two lists of [Tracker.Active] by code.
+// Changes compares two lists of [Tracker.Active] by code and part.
 func Changes(before, now []Active) []Change {
-	has := func(list []Active, code string) bool {
-		return slices.ContainsFunc(list, func(a Active) bool { return a.Code == code })
+	has := func(list []Active, is Active) bool {
+		return slices.ContainsFunc(list, func(a Active) bool { return a.Code == is.Code && a.Part == is.Part })
 	}
 	var out []Change
 	for _, a := range now {
-		if !has(before, a.Code) {
+		if !has(before, a) {
 			out = append(out, Change{a, true})
 		}
 	}
 	for _, a := range before {
-		if !has(now, a.Code) {
+		if !has(now, a) {
 			out = append(out, Change{a, false})
 		}
 	}

@@ -3,7 +3,8 @@
 // The page asks nothing and decides nothing: the daemon tells it, as server-sent events on /events,
 //
 //	event: answer  one judged code; its id is "{epoch}-{seq}", the event's own identity
-//	event: state   idle, aiming, checking or out-of-service, with the outline of the code that is in view
+//	event: state   idle, aiming, checking or out-of-service, with the outline of the code that is in view, and before which
+//	               of several cameras it is
 //	event: nonce   what holders put into what they show here, where policy demands it; see nonce.go
 //	event: staff   the staff mode and its readings; see staff.go
 //	event: beat    every 2 s, as long as the gateway makes progress
@@ -76,6 +77,7 @@ type Answer struct {
 	Symbology string            // qr, datamatrix, aztec, …
 	Staff     bool              // it opens the staff mode, and is not shown as an answer
 	Test      bool              // the staff mode's test read: shown there, and nothing opened
+	Camera    int               // before which camera, from 1; 0 where there is one alone
 }
 
 // Hold is how long the answer stays on the screen.
@@ -91,6 +93,7 @@ type State struct {
 	State   string         // one of the State constants
 	Outline *[4][2]float64 // corners of the code in view, clockwise, as fractions of the picture's width and height
 	Reason  string         // with StateOutOfService: a condition of the page's list
+	Camera  int            // before which camera the code is, from 1; 0 where there is one alone
 }
 
 // Readiness is what /readyz answers. Conditions are sorted and stable, so that two reads can be compared.

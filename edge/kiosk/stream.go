@@ -215,9 +215,11 @@ func answerData(a Answer, age time.Duration, kind *uint64) any {
 		Symbology string            `json:"symbology"`
 		Staff     bool              `json:"staff,omitempty"`
 		Test      bool              `json:"test,omitempty"`
+		Camera    int               `json:"camera,omitempty"`
 	}{
 		fmt.Sprintf("%016x", a.Epoch), a.Seq, a.At.UTC().Format(time.RFC3339Nano), a.Verdict, a.Class, a.Accept,
 		a.ID, kind, a.Personal, a.Ending, a.Issuer, a.Lang, a.Hold().Milliseconds(), age.Milliseconds(), a.Symbology, a.Staff, a.Test,
+		a.Camera,
 	}
 }
 
@@ -226,7 +228,8 @@ func stateMessage(s State) message {
 		State   string         `json:"state"`
 		Outline *[4][2]float64 `json:"outline,omitempty"`
 		Reason  string         `json:"reason,omitempty"`
-	}{s.State, s.Outline, s.Reason})}
+		Camera  int            `json:"camera,omitempty"`
+	}{s.State, s.Outline, s.Reason, s.Camera})}
 }
 
 func beatMessage(now time.Time, clockSet bool) message {

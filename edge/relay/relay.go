@@ -31,6 +31,7 @@ const Deadline = 2 * time.Second
 // and number.
 type Pulse struct {
 	Device  string    `json:"device"`
+	Camera  int       `json:"camera,omitempty"` // before which of several cameras, from 1
 	Epoch   uint64    `json:"epoch,string"`
 	Seq     uint64    `json:"seq"`
 	At      time.Time `json:"at"`
