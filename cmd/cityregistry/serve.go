@@ -44,7 +44,10 @@ func (c *serveCmd) Run(o *office) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", registry.NewHandler(c.Dir...))
-	mux.Handle("/resolve/", mirrored.NewResolver(c.Dir...))
+	resolver := mirrored.NewResolver(c.Dir...)
+	resolver.Logger = o.logger
+	defer resolver.Close()
+	mux.Handle("/resolve/", resolver)
 	site, err := web.New(c.pages.options(), mux)
 	if err != nil {
 		return usageError{err}

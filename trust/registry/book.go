@@ -38,12 +38,22 @@ func (w row) entry() []byte {
 // book is one open book. Its methods are called with the folder's lock held.
 type book struct {
 	f    *os.File
-	at   []int64 // where row i begins
-	end  int64   // where the rows that were read end
+	n    uint64  // how many rows were read
+	at   []int64 // where every stride-th of them begins
+	end  int64   // where they end
 	torn bool    // something that is no row follows
+
+	held     []byte // the stride of rows that was looked at last, from row heldFrom on
+	heldFrom uint64
 
 	commit func(p []byte, at int64) error // write and sync; tests make it fail
 }
+
+// maxLine bounds a row's line, in bytes: the longest entry of a log has 65,535.
+const maxLine = 1 << 18
+
+// stride is how many rows are read to find one: a quarter of an octet of memory for each row.
+const stride = 32
 
 func openBook(path string) (*book, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, keyMode)
@@ -62,7 +72,7 @@ func (b *book) writeSync(p []byte, at int64) error {
 	return b.f.Sync()
 }
 
-func (b *book) len() uint64 { return uint64(len(b.at)) }
+func (b *book) len() uint64 { return b.n }
 
 // refresh reads the rows that were added since, by whichever process, and shows each to visit. It stops at the first line that is no
 // row, which repair then has to judge.
@@ -90,9 +100,20 @@ func (b *book) refresh(visit func(row) error) error {
 		if err := visit(w); err != nil {
 			return fmt.Errorf("book %s, row %d: %w", b.f.Name(), w.Index, err)
 		}
-		b.at = append(b.at, b.end)
-		b.end += int64(len(line))
+		b.add(len(line))
 	}
+}
+
+// add notes a row that follows the others.
+func (b *book) add(length int) {
+	if b.n%stride == 0 {
+		b.at = append(b.at, b.end)
+	}
+	if b.heldFrom == b.n/stride*stride {
+		b.held = nil // it ends earlier than the stride does now
+	}
+	b.n++
+	b.end += int64(length)
 }
 
 // repair cuts off what a crash left behind the rows. That was never answered to anyone, as an answer waits for the log; so if the log has
@@ -115,43 +136,68 @@ func (b *book) repair(logSize uint64) error {
 // the next refresh tells.
 func (b *book) append(rows []row) error {
 	var buf bytes.Buffer
-	at := make([]int64, len(rows))
+	lengths := make([]int, len(rows))
 	e := json.NewEncoder(&buf)
 	for i, w := range rows {
 		if w.Index != b.len()+uint64(i) {
 			return fmt.Errorf("append to book: row %d where %d is next", w.Index, b.len()+uint64(i))
 		}
-		at[i] = b.end + int64(buf.Len())
+		before := buf.Len()
 		if err := e.Encode(w); err != nil {
 			return fmt.Errorf("append to book: %w", err)
 		}
+		lengths[i] = buf.Len() - before
 	}
 	if err := b.commit(buf.Bytes(), b.end); err != nil {
 		return fmt.Errorf("append to book: %w", err)
 	}
-	b.at = append(b.at, at...)
-	b.end += int64(buf.Len())
+	for _, n := range lengths {
+		b.add(n)
+	}
 	return nil
 }
 
 // row reads one row.
 func (b *book) row(i uint64) (row, error) {
-	if i >= b.len() {
-		return row{}, fmt.Errorf("book %s has no row %d", b.f.Name(), i)
-	}
-	to := b.end
-	if i+1 < b.len() {
-		to = b.at[i+1]
-	}
-	line := make([]byte, to-b.at[i])
-	if _, err := b.f.ReadAt(line, b.at[i]); err != nil {
-		return row{}, fmt.Errorf("read book: %w", err)
+	line, err := b.line(i)
+	if err != nil {
+		return row{}, err
 	}
 	var w row
 	if err := json.Unmarshal(line, &w); err != nil || w.Index != i {
 		return row{}, fmt.Errorf("book %s, row %d is damaged", b.f.Name(), i)
 	}
 	return w, nil
+}
+
+// line reads one row's line. It is valid until the next call.
+func (b *book) line(i uint64) ([]byte, error) {
+	if i >= b.n {
+		return nil, fmt.Errorf("book %s has no row %d", b.f.Name(), i)
+	}
+	if g := i / stride; b.held == nil || b.heldFrom != g*stride {
+		to := b.end
+		if g+1 < uint64(len(b.at)) {
+			to = b.at[g+1]
+		}
+		if to < b.at[g] || to-b.at[g] > stride*maxLine {
+			return nil, fmt.Errorf("book %s, row %d is damaged", b.f.Name(), i)
+		}
+		b.heldFrom, b.held = g*stride, make([]byte, to-b.at[g])
+		if _, err := b.f.ReadAt(b.held, b.at[g]); err != nil {
+			b.held = nil
+			return nil, fmt.Errorf("read book: %w", err)
+		}
+	}
+	rest := b.held
+	for range i - b.heldFrom {
+		_, rest, _ = bytes.Cut(rest, []byte("\n"))
+	}
+	end := bytes.IndexByte(rest, '\n')
+	if end < 0 {
+		return nil, fmt.Errorf("book %s, row %d is damaged", b.f.Name(), i)
+	}
+	return rest[:end+1], nil
 }
 
 func (b *book) close() error { return b.f.Close() }

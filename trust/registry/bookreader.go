@@ -8,7 +8,7 @@ import (
 )
 
 // A BookReader compares log entries with a registry's books, for its monitor. It opens no log and takes no lock, so it works while the
-// registry is at work, and shows the books as they were when it was opened.
+// registry is at work, and shows the books as they were when it was opened. It is used by one goroutine.
 type BookReader struct {
 	logs  []string
 	books map[string]*book

@@ -32,6 +32,13 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if dir := os.Getenv(namesDir); dir != "" {
+		if err := lookUp(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	flag.Parse()
 	flag.Set("test.parallel", "8") // tests wait for the disk and for checkpoints, not for the processor
 	os.Exit(m.Run())

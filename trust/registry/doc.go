@@ -18,6 +18,7 @@
 //	                        directory-*.skey of the institutes whose keys are kept here
 //	books/{log}.jsonl       what was decided, before it is logged; see below
 //	books/pending.jsonl     personal records that wait for their batch to be sealed
+//	books/{log}.index       where the records are, by identifier and request; made anew when it is missing. Also index/, of resolvers and monitors
 //	public/{log}/...        the log as tlog-tiles serves it, and nationally root.json, the root policy that gateways start from, and directory/rotation/{n}
 //
 // With a PKCS #11 token (Config.Token), the file of a key holds its URI instead, package pkcs11key; the label of a key that signs notes is its name.

@@ -85,7 +85,7 @@ func (b *batch) take(w row) error {
 // place finds out what a draft becomes: a row, a pending row, nothing new, or a refusal.
 func (r *Registry) place(b *batch, d draft, key issuerKey) error {
 	old, known := b.taken[d.request]
-	if index, ok, err := r.requests.get(d.request); err != nil {
+	if index, ok, err := r.requested(d.request); err != nil {
 		return err
 	} else if ok {
 		w, err := r.records.book.row(index)
@@ -130,7 +130,7 @@ func (r *Registry) answers(ctx context.Context, drafts []draft, known uint64, b 
 	issued := make([]Issued, len(drafts))
 	leaves := make(subtrees)
 	for i, d := range drafts {
-		index, ok, err := r.requests.get(d.request)
+		index, ok, err := r.requested(d.request)
 		if err != nil {
 			return nil, err
 		}

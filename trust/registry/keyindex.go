@@ -1,67 +1,136 @@
 package registry
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
 	"fmt"
-	"hash/maphash"
+	"path/filepath"
+
+	"citygate/internal/keyindex"
+	"citygate/trust/cityid"
 )
 
-// keyIndex finds the newest row of a book that has a key, such as a request id. It keeps hashes instead of keys, about 30 bytes for each row, so
-// that eleven million records fit into the memory of an office's machine; what a hash leads to is compared with the row itself.
-type keyIndex struct {
-	seed  maphash.Seed      // drawn anew for each opened registry
-	at    map[uint64]uint64 // hash of a key -> index of the newest row with the key
-	twins map[string]uint64 // keys whose hash was another key's first
-	hash  func(key string) uint64
+// This file implements finding rows of the records book, by identifier and by request id. The index is on the disk, books/{log}.index, so that
+// eleven million records take little memory, and opening the registry reads only the rows that came since the index was written. A row is
+// in it under its identifier, and under its request id if that is another text.
 
-	book func() *book
-	key  func(w row) (string, error) // of a row that has one
-}
+// worthKeeping is how many rows have to be new for Close to write the index: fewer are read from the book as fast.
+const worthKeeping = 1 << 14
 
-func newKeyIndex(book func() *book, key func(row) (string, error)) *keyIndex {
-	x := &keyIndex{seed: maphash.MakeSeed(), at: make(map[uint64]uint64), twins: make(map[string]uint64), book: book, key: key}
-	x.hash = func(key string) uint64 { return maphash.String(x.seed, key) }
-	return x
-}
-
-// put notes that row i has the key. Rows come in their order.
-func (x *keyIndex) put(key string, i uint64) error {
-	h := x.hash(key)
-	old, taken := x.at[h]
-	if taken {
-		same, err := x.has(old, key)
-		if err != nil {
-			return err
-		}
-		if !same {
-			x.twins[key] = i
-			return nil
-		}
+// openKeys opens the index, and with it takes up the book where the index ends. An index that is not this book's is made anew.
+func (r *Registry) openKeys() (err error) {
+	b := r.records.book
+	if r.keys, err = keyindex.Open(filepath.Join(r.dir, "books", r.cfg.RecordsLog()+".index")); err != nil {
+		return err
 	}
-	x.at[h] = i
+	if state := r.keys.State(); state != nil && !b.resume(state) {
+		return r.keys.Reset()
+	}
 	return nil
 }
 
-// get gives the index of the newest row with the key.
-func (x *keyIndex) get(key string) (i uint64, ok bool, err error) {
-	if i, ok = x.twins[key]; ok {
-		return i, true, nil
+// keepKeys writes the index if more than some rows of it are in memory only. It is called when the index has all rows of the book that were
+// read. If it cannot be written, the registry goes on with the rows in memory.
+func (r *Registry) keepKeys(some int) {
+	if r.keys.Delta() < some || r.keysStay {
+		return
 	}
-	if i, ok = x.at[x.hash(key)]; !ok {
-		return 0, false, nil
+	state, err := r.records.book.state()
+	if err == nil {
+		err = r.keys.Flush(state)
 	}
-	ok, err = x.has(i, key)
-	return i, ok, err
+	if err != nil {
+		r.keysStay = true
+		r.opts.Logger.Warn("index of the records cannot be written", "error", err)
+	}
 }
 
-// has says whether row i has the key.
-func (x *keyIndex) has(i uint64, key string) (bool, error) {
-	w, err := x.book().row(i)
+// newest gives the index of the newest record of an identifier.
+func (r *Registry) newest(id cityid.ID) (uint64, bool, error) {
+	return r.find(id.String(), func(w row) (bool, error) {
+		got, err := w.identifier()
+		return got == id.String(), err
+	})
+}
+
+// requested gives the index of what a request got.
+func (r *Registry) requested(id string) (uint64, bool, error) {
+	return r.find(id, func(w row) (bool, error) { return w.Request == id, nil })
+}
+
+func (r *Registry) find(key string, fits func(row) (bool, error)) (uint64, bool, error) {
+	rows, err := r.keys.Rows(key)
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
-	got, err := x.key(w)
+	for _, i := range rows {
+		w, err := r.records.book.row(i)
+		if err != nil {
+			return 0, false, err
+		}
+		ok, err := fits(w)
+		if err != nil {
+			return 0, false, fmt.Errorf("row %d: %w", i, err)
+		}
+		if ok {
+			return i, true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// state is what resume needs: the number of rows, where they end, SHA-256 of the last one, and where every stride-th begins.
+func (b *book) state() ([]byte, error) {
+	sum, err := b.lastSum()
 	if err != nil {
-		return false, fmt.Errorf("row %d: %w", i, err)
+		return nil, err
 	}
-	return got == key, nil
+	s := binary.BigEndian.AppendUint64(nil, b.n)
+	s = binary.BigEndian.AppendUint64(s, uint64(b.end))
+	s = append(s, sum[:]...)
+	for _, at := range b.at {
+		s = binary.BigEndian.AppendUint64(s, uint64(at))
+	}
+	return s, nil
+}
+
+func (b *book) lastSum() (sum [sha256.Size]byte, err error) {
+	if b.n == 0 {
+		return sum, nil
+	}
+	line, err := b.line(b.n - 1)
+	if err == nil && !bytes.HasSuffix(line, []byte("\n")) {
+		err = errors.New("the last row has no end")
+	}
+	return sha256.Sum256(line), err
+}
+
+// resume takes up an unread book behind the rows of a state, and reports whether they are there.
+func (b *book) resume(state []byte) bool {
+	const fixed = 8 + 8 + sha256.Size
+	st, err := b.f.Stat()
+	if err != nil || len(state) < fixed || len(state)%8 != 0 {
+		return false
+	}
+	n, end := binary.BigEndian.Uint64(state), int64(binary.BigEndian.Uint64(state[8:]))
+	if end > st.Size() || uint64(len(state)-fixed)/8 != (n+stride-1)/stride {
+		return false
+	}
+	b.n, b.end = n, end
+	for at := state[fixed:]; len(at) > 0; at = at[8:] {
+		b.at = append(b.at, int64(binary.BigEndian.Uint64(at)))
+	}
+	sum, err := b.lastSum()
+	if err == nil && bytes.Equal(sum[:], state[16:fixed]) {
+		if b.n == 0 {
+			return true
+		}
+		if _, err = b.row(b.n - 1); err == nil {
+			return true
+		}
+	}
+	b.n, b.end, b.at, b.held = 0, 0, nil, nil
+	return false
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"citygate/internal/durable"
+	"citygate/internal/keyindex"
 )
 
 // lockRetry is how often a lock that another process holds is asked for again.
@@ -37,6 +38,7 @@ func (r *Registry) exclusive(ctx context.Context, f func() error) error {
 			return err
 		}
 	}
+	r.keepKeys(keyindex.MaxDelta)
 	return f()
 }
 

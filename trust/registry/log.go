@@ -40,6 +40,7 @@ type ledgerLog struct {
 	reader   tessera.LogReader
 	shutdown func(context.Context) error
 	visit    func(row) error // folds each row of the book into the registry's memory, in order, once
+	between  func()          // runs before each of many rows is folded; nil is nothing
 }
 
 // logSettings are what all logs of a registry share.
@@ -110,7 +111,7 @@ func bookFile(dir, log string) string { return filepath.Join(dir, "books", log+"
 // sync brings memory up to the book, and the log up to the book.
 func (l *ledgerLog) sync(ctx context.Context) error {
 	before := l.book.len()
-	if err := l.book.refresh(l.visit); err != nil {
+	if err := l.book.refresh(l.fold); err != nil {
 		return err
 	}
 	size, err := l.reader.IntegratedSize(ctx)
@@ -127,6 +128,13 @@ func (l *ledgerLog) sync(ctx context.Context) error {
 		}
 	}
 	return l.push(ctx, size)
+}
+
+func (l *ledgerLog) fold(w row) error {
+	if l.between != nil {
+		l.between()
+	}
+	return l.visit(w)
 }
 
 // append gives the rows to the book and then to the log. The rows have their indices.

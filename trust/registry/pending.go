@@ -31,7 +31,7 @@ func (r *Registry) readPending() ([]row, error) {
 		if err := d.Decode(&w); err != nil {
 			return nil, fmt.Errorf("read pending records: %w", err)
 		}
-		if _, logged, err := r.requests.get(w.Request); err != nil {
+		if _, logged, err := r.requested(w.Request); err != nil {
 			return nil, err
 		} else if !logged {
 			rows = append(rows, w)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"citygate/internal/durable"
+	"citygate/internal/keyindex"
 	"citygate/trust/cityid"
 	"citygate/trust/ledger"
 )
@@ -71,9 +72,9 @@ type Registry struct {
 	logs      []*ledgerLog // in the order of Config.logs
 	records   *ledgerLog
 	status    *ledgerLog
-	directory *ledgerLog // nil in a city
-	requests  *keyIndex  // by request id
-	newest    *keyIndex  // by identifier
+	directory *ledgerLog      // nil in a city
+	keys      *keyindex.Index // rows of the records book by request id and by identifier
+	keysStay  bool            // the index cannot be written
 	statuses  *ledger.StatusSet
 	fold      *ledger.Directory // nil in a city
 }
@@ -144,9 +145,6 @@ func Open(ctx context.Context, dir string, o Options) (*Registry, error) {
 		dir: dir, cfg: cfg, opts: o.withDefaults(), turn: make(chan struct{}, 1),
 		statuses: new(ledger.StatusSet),
 	}
-	book := func() *book { return r.records.book }
-	r.requests = newKeyIndex(book, func(w row) (string, error) { return w.Request, nil })
-	r.newest = newKeyIndex(book, row.identifier)
 	if r.prefix, err = cityid.ParsePrefix(cfg.Prefix); err != nil {
 		return nil, err
 	}
@@ -186,6 +184,10 @@ func (r *Registry) start(ctx, background context.Context) error {
 	n := len(r.logs)
 	r.records, r.status = r.logs[n-2], r.logs[n-1]
 	r.records.visit, r.status.visit = r.visitRecord, r.visitStatus
+	r.records.between = func() { r.keepKeys(keyindex.MaxDelta) }
+	if err := r.openKeys(); err != nil {
+		return err
+	}
 	if r.cfg.National {
 		root, err := r.cfg.firstRoot(r.dir)
 		if err != nil {
@@ -225,12 +227,16 @@ func (r *Registry) Close(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("log %s: not published: %w", l.ref.Short, err))
 		}
 	}
+	r.keepKeys(worthKeeping)
 	r.close()
 	return errors.Join(errs...)
 }
 
 func (r *Registry) close() {
 	r.cancel()
+	if r.keys != nil {
+		r.keys.Close()
+	}
 	for _, l := range r.logs {
 		l.book.close()
 	}

@@ -121,10 +121,11 @@ func (r *Registry) visitRecord(w row) error {
 	if err != nil {
 		return err
 	}
-	if err := r.requests.put(w.Request, w.Index); err != nil {
-		return err
+	r.keys.Put(id, w.Index)
+	if w.Request != id {
+		r.keys.Put(w.Request, w.Index)
 	}
-	return r.newest.put(id, w.Index)
+	return nil
 }
 
 // identifier is what a record's row names.
@@ -139,7 +140,7 @@ func (w row) identifier() (string, error) {
 
 // live reports whether the identifier's newest record still stands, and its index.
 func (r *Registry) live(id cityid.ID) (uint64, bool, error) {
-	index, ok, err := r.newest.get(id.String())
+	index, ok, err := r.newest(id)
 	if err != nil || !ok || r.statuses.Of(index) == ledger.Revoked {
 		return index, false, err
 	}

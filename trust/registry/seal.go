@@ -144,7 +144,7 @@ func (r *Registry) Records(ctx context.Context, from, to uint64, yield func(Issu
 // Find gives the newest record of an identifier.
 func (r *Registry) Find(ctx context.Context, id cityid.ID) (i Issued, err error) {
 	err = r.exclusive(ctx, func() error {
-		index, ok, err := r.newest.get(id.String())
+		index, ok, err := r.newest(id)
 		if err != nil {
 			return err
 		}
@@ -160,7 +160,7 @@ func (r *Registry) Find(ctx context.Context, id cityid.ID) (i Issued, err error)
 // Answer gives what a request got, with Pending set while its batch is not sealed.
 func (r *Registry) Answer(ctx context.Context, request string) (i Issued, err error) {
 	err = r.exclusive(ctx, func() error {
-		if index, ok, err := r.requests.get(request); err != nil {
+		if index, ok, err := r.requested(request); err != nil {
 			return err
 		} else if ok {
 			i, err = r.answer(ctx, index, make(subtrees))

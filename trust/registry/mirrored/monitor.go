@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"citygate/internal/keyindex"
 	"citygate/trust/cityid"
 	"citygate/trust/code"
 	"citygate/trust/ledger"
@@ -71,20 +72,22 @@ type monitor struct {
 	c        *Copy
 	w        Watch
 	d        *ledger.Directory
-	first    map[cityid.ID]place
+	seen     *keyindex.Index // where identifiers are: the record's index and the begin of its log
+	logs     []recordsLog    // those that were read, by begin
+	reading  uint64          // size of the log that is read
 	findings []Finding
 }
 
-// place is where an identifier's newest record is, and until when it stands.
-type place struct {
-	log      string
-	index    uint64
-	notAfter int64
-	revoked  bool
+// recordsLog is a records log that the monitor reads.
+type recordsLog struct {
+	begin uint64 // how many entries the logs before it have
+	copy  *logCopy
+	size  uint64
+	set   *ledger.StatusSet
 }
 
 // Monitor reads all that is copied and gives what it finds, by log and index. Sync reports forks as it meets them; Monitor reports those of
-// the reports that it is given, and everything else from what is held. It needs memory for every public identifier.
+// the reports that it is given, and everything else from what is held. Identifiers are compared on the disk, in index/.
 func (c *Copy) Monitor(reports []LogReport, w Watch) ([]Finding, error) {
 	if w.MaxAge == 0 {
 		w.MaxAge = defaultMaxAge
@@ -93,7 +96,12 @@ func (c *Copy) Monitor(reports []LogReport, w Watch) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &monitor{c: c, w: w, d: d, first: make(map[cityid.ID]place)}
+	m := &monitor{c: c, w: w, d: d}
+	forget, err := m.openSeen()
+	if err != nil {
+		return nil, err
+	}
+	defer forget()
 	for _, r := range reports {
 		if fork := (*ledger.ForkError)(nil); errors.As(r.Err, &fork) {
 			m.find(Fork, r.Log, r.To, fork.Error())
@@ -127,6 +135,7 @@ func (m *monitor) entries(short string, policies []ledger.LogPolicy, show func(i
 	if err != nil {
 		return 0, false, err
 	}
+	m.reading = held.cp.Size
 	if age := m.w.Now.Sub(held.cp.Time); age > m.w.MaxAge {
 		m.find(Stopped, short, held.cp.Size, fmt.Sprintf("last cosigned %s ago", age.Round(time.Second)))
 	}
@@ -164,13 +173,17 @@ func (m *monitor) registry(row *ledger.RegistryRow) error {
 		return err
 	}
 	set := new(ledger.StatusSet).With(raws)
+	m.begin(row.Records, set)
 	empty := make(map[uint64]bool) // indices without a record: few, as a batch has at most 255
+	var failed error
 	size, held, err := m.entries(row.Records.Short, m.d.Policies(row.Records.Short), func(i uint64, e []byte) {
-		if !m.record(row.Records.Short, prefix, i, e, set) {
+		is, err := m.record(prefix, i, e)
+		if !is {
 			empty[i] = true
 		}
+		failed = errors.Join(failed, err)
 	})
-	if err != nil || !held {
+	if err := errors.Join(err, failed); err != nil || !held {
 		return err
 	}
 	snapshots := m.snapshots(row.Status.Short, raws)
@@ -219,28 +232,21 @@ func (m *monitor) snapshots(log string, raws [][]byte) map[int]bool {
 }
 
 // record judges one entry of a records log, and reports whether it is a record at all.
-func (m *monitor) record(log string, prefix cityid.Prefix, i uint64, e []byte, set *ledger.StatusSet) bool {
+func (m *monitor) record(prefix cityid.Prefix, i uint64, e []byte) (bool, error) {
 	switch {
 	case string(e) == code.Padding:
-		return false
+		return false, nil
 	case len(e) == 1+code.HashSize && e[0] == code.TypePersonal:
-		return true
+		return true, nil
 	}
+	log := m.logs[len(m.logs)-1].copy.short
 	id, ok := public(e)
 	if !ok {
 		m.find(BadEntry, log, i, "neither record nor commitment nor padding")
-		return false
+		return false, nil
 	}
 	if !prefix.Covers(id) {
 		m.find(OutsidePrefix, log, i, fmt.Sprintf("%s is not below %s", id, prefix))
 	}
-	claims, err := code.Code{Body: e}.Claims()
-	if err != nil {
-		return true
-	}
-	if old, ok := m.first[id]; ok && !old.revoked && (old.notAfter == 0 || claims.Issued == 0 || claims.Issued <= old.notAfter) {
-		m.find(DoubleAllocation, log, i, fmt.Sprintf("%s stands already at %s %d", id, old.log, old.index))
-	}
-	m.first[id] = place{log, i, claims.NotAfter, set.Of(i) == ledger.Revoked}
-	return true
+	return true, m.allocated(id, i, e)
 }

@@ -3,8 +3,11 @@ package mirrored_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -140,4 +143,74 @@ func TestResolverRefuses(t *testing.T) {
 	if !strings.HasPrefix(rec.Body.String(), "c2sp.org/tlog-proof@v1\nextra ") {
 		t.Errorf("answer %.80q", rec.Body)
 	}
+}
+
+// Names are found again by the next resolver, from the disk; an index that is damaged, of another log, or cannot be written changes no answer.
+func TestNamesOnDisk(t *testing.T) {
+	w := newWorld(t)
+	for i := range 300 {
+		w.record(fmt.Sprintf("LAMP.%d", i), "")
+	}
+	c := w.open(w.src)
+	w.sync(c)
+	index := filepath.Join(w.dir, "index", "sjz-records.names")
+	ask := func(some, records int) {
+		t.Helper()
+		r := mirrored.NewResolver(w.dir)
+		defer r.Close()
+		r.KeepFrom(some)
+		for i := range records {
+			if _, err := r.Prove(id(t, fmt.Sprintf("MA.156.1301.01/LAMP.%d", i))); err != nil {
+				t.Fatalf("record %d: %v", i, err)
+			}
+		}
+		if _, err := r.Prove(id(t, "MA.156.1301.01/LAMP.999999")); err == nil {
+			t.Error("found what is not there")
+		}
+	}
+	ask(1000, 300)
+	if _, err := os.Stat(index); err == nil {
+		t.Error("a few names were written")
+	}
+	ask(100, 300)
+	old, err := os.ReadFile(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.record("LAMP.300", "")
+	w.sync(c)
+	ask(100, 301)
+	if now, err := os.ReadFile(index); err != nil || !bytes.Equal(now, old) {
+		t.Errorf("one new name was written: %v", err)
+	}
+	ask(1, 301)
+	damaged := bytes.Clone(old)
+	damaged[len(damaged)/2] ^= 1
+	for what, b := range map[string][]byte{"damaged": damaged, "cut": old[:len(old)-1], "of nothing": nil} {
+		if err := os.WriteFile(index, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r := mirrored.NewResolver(w.dir)
+		for range 2 { // the first question may find the damage
+			_, err = r.Prove(id(t, "MA.156.1301.01/LAMP.7"))
+		}
+		if r.Close(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	other := newWorld(t) // another log with the same name, of which the folder's index knows nothing
+	other.record("LAMP.0", "")
+	other.sync(other.open(other.src))
+	if err := os.CopyFS(filepath.Join(other.dir, "index"), os.DirFS(filepath.Join(w.dir, "index"))); err != nil {
+		t.Fatal(err)
+	}
+	w = other
+	ask(1, 1)
+	if err := os.RemoveAll(filepath.Join(w.dir, "index")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "index"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ask(1, 1)
 }

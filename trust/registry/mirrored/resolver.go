@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"hash/maphash"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,10 +26,14 @@ import (
 // tlog-proof, whose extra data is the log entry, or with ?form=receipt as a COSE receipt. It needs no trust, as those who ask check the proof: it can invent nothing, and what it hides another one
 // shows. Personal records are commitments, so they cannot be resolved.
 //
-// It keeps about 30 bytes of memory for each record. It is safe for concurrent use.
+// Where a name is, it keeps on the disk, in index/ beside public/, so that eleven million records take little memory and a new Resolver goes on where
+// the last one stopped. Where it may not write, it keeps 40 bytes of memory for each record. It is safe for concurrent use.
 type Resolver struct {
+	// Logger gets what an operator should know; nil discards. It is set before the first question.
+	Logger *slog.Logger
+
 	dirs []string
-	seed maphash.Seed // unknown outside, so that nobody can issue identifiers that collide
+	some int // see names
 
 	mu   sync.Mutex // guards logs and what is in them
 	logs map[string]*index
@@ -41,8 +45,8 @@ type index struct {
 	size   uint64
 	raw    []byte // the checkpoint of that size
 	root   tlog.Hash
-	signed cose.Sign1        // the newest root that was signed for receipts
-	known  map[uint64]uint64 // hash of an identifier -> index of its newest record
+	signed cose.Sign1 // the newest root that was signed for receipts
+	names  *names
 }
 
 // resolvePrefix begins the path of a question.
@@ -50,11 +54,16 @@ const resolvePrefix = "/resolve/"
 
 // NewResolver answers from the public folders in dirs.
 func NewResolver(dirs ...string) *Resolver {
-	r := &Resolver{seed: maphash.MakeSeed(), logs: make(map[string]*index)}
-	for _, d := range dirs {
-		r.dirs = append(r.dirs, filepath.Join(d, "public"))
+	return &Resolver{Logger: slog.New(slog.DiscardHandler), dirs: dirs, some: worthKeeping, logs: make(map[string]*index)}
+}
+
+// Close closes the files of names. No question may come any more.
+func (r *Resolver) Close() error {
+	var errs []error
+	for _, x := range r.logs {
+		errs = append(errs, x.names.Close())
 	}
-	return r
+	return errors.Join(errs...)
 }
 
 // ServeHTTP answers GET and HEAD.
@@ -114,20 +123,25 @@ func (r *Resolver) find(id cityid.ID) (*index, uint64, []byte, error) {
 	if err := r.refresh(); err != nil {
 		return nil, 0, nil, err
 	}
-	hash := maphash.String(r.seed, id.String())
 	for _, short := range sortedNames(r.logs) {
 		x := r.logs[short]
-		n, ok := x.known[hash]
-		if !ok {
-			continue
-		}
-		entries, err := x.entries(n / ledger.TileWidth)
+		rows, err := x.names.Rows(id.String())
 		if err != nil {
+			x.forget() // the next question reads the log again
 			return nil, 0, nil, err
 		}
-		entry := entries[n%ledger.TileWidth]
-		if got, ok := public(entry); ok && got == id {
-			return x, n, entry, nil
+		for _, n := range rows {
+			if n >= x.size {
+				continue
+			}
+			entries, err := x.entries(n / ledger.TileWidth)
+			if err != nil {
+				return nil, 0, nil, err
+			}
+			entry := entries[n%ledger.TileWidth]
+			if got, ok := public(entry); ok && got == id {
+				return x, n, entry, nil
+			}
 		}
 	}
 	return nil, 0, nil, errUnknown
@@ -144,7 +158,8 @@ func sortedNames(m map[string]*index) []string {
 
 // refresh reads what has been published since.
 func (r *Resolver) refresh() error {
-	for _, dir := range r.dirs {
+	for _, folder := range r.dirs {
+		dir := filepath.Join(folder, "public")
 		es, err := os.ReadDir(dir)
 		if err != nil {
 			return fmt.Errorf("resolve: %w", err)
@@ -155,13 +170,14 @@ func (r *Resolver) refresh() error {
 			}
 			x := r.logs[e.Name()]
 			if x == nil {
-				x = &index{dir: filepath.Join(dir, e.Name()), known: make(map[uint64]uint64)}
+				x = &index{dir: filepath.Join(dir, e.Name())}
+				x.names = openNames(filepath.Join(folder, "index"), e.Name(), r.some, r.Logger)
 				r.logs[e.Name()] = x
 			}
 			if x.dir != filepath.Join(dir, e.Name()) {
 				continue // the first folder that has a log answers for it
 			}
-			if err := x.refresh(r.seed); err != nil {
+			if err := x.refresh(); err != nil {
 				return err
 			}
 		}
@@ -170,7 +186,7 @@ func (r *Resolver) refresh() error {
 }
 
 // refresh reads the entries that the checkpoint covers and the index lacks.
-func (x *index) refresh(seed maphash.Seed) error {
+func (x *index) refresh() error {
 	raw, err := readFile(filepath.Join(x.dir, ledger.CheckpointPath))
 	if err != nil || raw == nil || bytes.Equal(raw, x.raw) {
 		return err
@@ -182,6 +198,9 @@ func (x *index) refresh(seed maphash.Seed) error {
 	}
 	from := x.size
 	x.size, x.raw, x.root = cp.Size, raw, cp.Root
+	if from == 0 {
+		from = x.resume()
+	}
 	for n := from / ledger.TileWidth; n*ledger.TileWidth < cp.Size; n++ {
 		entries, err := x.entries(n)
 		if err != nil {
@@ -190,9 +209,10 @@ func (x *index) refresh(seed maphash.Seed) error {
 		}
 		for i, e := range entries {
 			if id, ok := public(e); ok {
-				x.known[maphash.String(seed, id.String())] = n*ledger.TileWidth + uint64(i)
+				x.names.Put(id.String(), n*ledger.TileWidth+uint64(i))
 			}
 		}
+		x.keep(min((n+1)*ledger.TileWidth, cp.Size))
 	}
 	return nil
 }
