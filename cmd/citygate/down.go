@@ -82,7 +82,9 @@ func (d *down) Checkpoint(log string, raw []byte) {
 }
 
 // Deliver takes a tile or a bundle from the broker.
-func (d *down) Deliver(log, resource string, b []byte) { d.messages.Deliver(log, resource, b) }
+func (d *down) Deliver(log, resource string, b []byte) bool {
+	return d.messages.Deliver(log, resource, b)
+}
 
 func (d *down) poke() {
 	select {

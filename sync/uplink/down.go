@@ -149,8 +149,9 @@ func (s *session) deliverTrust(t wire.Topic, payload []byte) {
 	if t.Resource == "checkpoint" && s.u.wants.follows(t.Log) {
 		sink.Checkpoint(t.Log, payload)
 	}
-	if s.u.wants.delivered(file{t.Log, t.Resource}) {
-		sink.Deliver(t.Log, t.Resource, payload)
+	f := file{t.Log, t.Resource}
+	if s.u.wants.has(f) && sink.Deliver(t.Log, t.Resource, payload) {
+		s.u.wants.end(f)
 		s.u.notify() // its subscription can end
 	}
 }

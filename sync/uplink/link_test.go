@@ -10,9 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
 
 	"citygate/internal/pki"
 	"citygate/sync/uplink"
@@ -132,7 +136,8 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 
 // fakeTransport is a [uplink.Transport] in memory. It notes when connections are made and may refuse them.
 type fakeTransport struct {
-	refuse func(n int) bool // asked with the number of the attempt, from 0
+	refuse      func(n int) bool // asked with the number of the attempt, from 0
+	refuseTopic func(topic string, n int) bool
 
 	mu    sync.Mutex // guards the fields below
 	times []time.Time
@@ -143,6 +148,8 @@ type fakeSession struct {
 	lost chan struct{}
 	sent chan uplink.Message
 	dial uplink.Dial
+
+	refuseTopic func(topic string, n int) bool // whether the n-th subscription of a topic is refused, from 1
 
 	mu         sync.Mutex     // guards subscribed
 	subscribed map[string]int // how often, by topic
@@ -155,7 +162,7 @@ func (f *fakeTransport) Connect(ctx context.Context, d uplink.Dial) (uplink.Sess
 	if f.refuse(len(f.times) - 1) {
 		return nil, errors.New("refused")
 	}
-	f.last = &fakeSession{lost: make(chan struct{}), sent: make(chan uplink.Message, 4096), dial: d, subscribed: map[string]int{}}
+	f.last = &fakeSession{refuseTopic: f.refuseTopic, lost: make(chan struct{}), sent: make(chan uplink.Message, 4096), dial: d, subscribed: map[string]int{}}
 	return f.last, nil
 }
 
@@ -170,10 +177,14 @@ func (s *fakeSession) Publish(m uplink.Message) error {
 func (s *fakeSession) Subscribe(_ context.Context, topics []string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var refused []string
 	for _, t := range topics {
 		s.subscribed[t]++
+		if s.refuseTopic != nil && s.refuseTopic(t, s.subscribed[t]) {
+			refused = append(refused, t)
+		}
 	}
-	return nil, nil
+	return refused, nil
 }
 func (s *fakeSession) Unsubscribe([]string) error { return nil }
 func (s *fakeSession) Lost() <-chan struct{}      { return s.lost }
@@ -211,6 +222,125 @@ func TestWantedAgain(t *testing.T) {
 			tr.last.mu.Unlock()
 		}
 	})
+}
+
+// TestRefusedSubscription: what the broker refuses is subscribed again after ever longer waits, of a file that is
+// wanted as of the gateway's own topics, until it is taken.
+func TestRefusedSubscription(t *testing.T) {
+	topic := wire.TopicTrust("sjz-records", "tile/1/000")
+	tr := &fakeTransport{refuse: func(int) bool { return false }, refuseTopic: func(at string, n int) bool {
+		return (at == topic || at == wire.TopicAck(device)) && n <= 3
+	}}
+	inBubble(t, tr, uplink.Config{}, func(t *testing.T, g *gateway) {
+		for !g.Status().Connected {
+			time.Sleep(time.Second) // the bubble's time
+			synctest.Wait()
+		}
+		g.Want("sjz-records", "tile/1/000")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		tr.last.mu.Lock()
+		defer tr.last.mu.Unlock()
+		for _, at := range []string{topic, wire.TopicAck(device)} {
+			if n := tr.last.subscribed[at]; n != 4 {
+				t.Errorf("%s was subscribed %d times, refused three times", at, n)
+			}
+		}
+		if n := tr.last.subscribed[wire.TopicDesired(device)]; n != 1 {
+			t.Errorf("what was taken was subscribed %d times", n)
+		}
+	})
+}
+
+// TestConfusedNumbers: a broker refuses a subscription with a code that MQTT 3.1.1 does not have, as mochi does while a
+// message of its own has the same packet number. It counts as refused, and is tried again.
+func TestConfusedNumbers(t *testing.T) {
+	topic := wire.TopicTrust("sjz-records", "tile/1/000")
+	var mu sync.Mutex
+	asked := 0
+	addr := listen(t, func(c net.Conn) {
+		for {
+			header, body, err := readPacket(c)
+			if err != nil {
+				return
+			}
+			switch header & 0xf0 {
+			case 0x10: // CONNECT
+				c.Write([]byte{0x20, 2, 0, 0})
+			case 0x30: // PUBLISH with QoS 1
+				n := 2 + int(body[0])<<8 + int(body[1])
+				c.Write([]byte{0x40, 2, body[n], body[n+1]})
+			case 0x80: // SUBSCRIBE
+				codes := []byte{}
+				for at := 2; at < len(body); {
+					n := int(body[at])<<8 + int(body[at+1])
+					code := byte(1)
+					if string(body[at+2:at+2+n]) == topic {
+						mu.Lock()
+						if asked++; asked < 3 {
+							code = 0x91
+						}
+						mu.Unlock()
+					}
+					codes = append(codes, code)
+					at += n + 3
+				}
+				c.Write(append([]byte{0x90, byte(2 + len(codes)), body[0], body[1]}, codes...))
+			}
+		}
+	})
+	var skew atomic.Int64
+	g := startGateway(t, "", uplink.Config{Brokers: []string{addr}, NeedAfter: 5 * time.Millisecond,
+		Now: func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }})
+	waitFor(t, func() bool { return g.Status().Connected })
+	g.Want("sjz-records", "tile/1/000")
+	waitFor(t, func() bool {
+		skew.Add(int64(time.Second))
+		mu.Lock()
+		defer mu.Unlock()
+		return asked == 3
+	})
+}
+
+// readPacket reads one MQTT packet of up to 16 KiB.
+func readPacket(r io.Reader) (header byte, body []byte, err error) {
+	b := make([]byte, 2)
+	if _, err = io.ReadFull(r, b); err != nil {
+		return 0, nil, err
+	}
+	n := int(b[1] & 0x7f)
+	if b[1]&0x80 != 0 {
+		more := make([]byte, 1)
+		if _, err = io.ReadFull(r, more); err != nil {
+			return 0, nil, err
+		}
+		n |= int(more[0]) << 7
+	}
+	body = make([]byte, n)
+	_, err = io.ReadFull(r, body)
+	return b[0], body, err
+}
+
+// TestOldRetainedMessage: a broker that keeps an old, too short message of a file gives it at each subscription. The
+// file stays wanted, and the fleet is asked for it.
+func TestOldRetainedMessage(t *testing.T) {
+	b := newBroker(t, nil)
+	topic := wire.TopicTrust("sjz-records", "tile/1/000")
+	b.say(t, topic, true, []byte("short"))
+	needed := make(chan struct{}, 64)
+	err := b.Subscribe(wire.TopicNeed(device), 1, func(*mochi.Client, packets.Subscription, packets.Packet) { needed <- struct{}{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := startGateway(t, "", uplink.Config{Brokers: []string{b.addr}, NeedAfter: 10 * time.Millisecond})
+	for range 3 { // as long as it waits, the trust cache asks again
+		g.Want("sjz-records", "tile/1/000")
+		g.expect(t, "file sjz-records tile/1/000 short")
+	}
+	<-needed
+	b.say(t, topic, true, []byte("whole"))
+	g.expect(t, "file sjz-records tile/1/000 whole")
+	waitFor(t, func() bool { return b.Topics.Subscribers(topic).Subscriptions[device].Filter == "" })
 }
 
 // TestReconnecting: the waits lie between 0 and limits that double up to five minutes, and begin anew after a

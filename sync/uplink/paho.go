@@ -124,10 +124,12 @@ func (s *pahoSession) Subscribe(ctx context.Context, topics []string) ([]string,
 	case <-limit.C:
 		return nil, errors.New("subscribe: broker did not answer in time")
 	}
-	const failure = 0x80 // MQTT 3.1.1 section 3.9.3
+	// MQTT 3.1.1 section 3.9.3 knows 0x80 alone for a refusal. Mochi says 0x91, of MQTT 5, when a message of its own that
+	// is not acknowledged yet has the number of our packet, and has subscribed nothing.
+	const granted = 2
 	var refused []string
 	for t, code := range token.Result() {
-		if code == failure {
+		if code > granted {
 			refused = append(refused, t)
 		}
 	}

@@ -22,6 +22,7 @@ type session struct {
 	inbox  chan inbound
 
 	progress chan progress // from the taker of acknowledgements to the drain
+	refused  []string      // own topics that the broker did not subscribe at first; the keeper tries again
 }
 
 type inbound struct {
@@ -70,7 +71,8 @@ func (s *session) run(ctx context.Context) error {
 	for _, r := range s.u.cfg.Rings {
 		own = append(own, wire.TopicRing(r))
 	}
-	if err := s.subscribe(ctx, own); err != nil {
+	var err error
+	if s.refused, err = s.subscribe(ctx, own); err != nil {
 		return err
 	}
 	birth, err := s.u.birth(wire.StateOn, s.conn, s.u.cfg.Now().UnixMicro())
@@ -109,20 +111,18 @@ func (s *session) farewell() error {
 	return s.link.Publish(off)
 }
 
-// subscribe subscribes topics, a packet for every 64 of them. Topics that the broker refuses are logged: its access
-// rules are wrong, and trying again would not help.
-func (s *session) subscribe(ctx context.Context, topics []string) error {
+// subscribe subscribes topics, a packet for every 64 of them, and returns those that the broker refused. Either its
+// access rules are wrong, or it refused for a reason of the moment (see [pahoSession.Subscribe]).
+func (s *session) subscribe(ctx context.Context, topics []string) (refused []string, err error) {
 	const atOnce = 64
 	for len(topics) > 0 {
 		n := min(atOnce, len(topics))
-		refused, err := s.link.Subscribe(ctx, topics[:n])
+		not, err := s.link.Subscribe(ctx, topics[:n])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if len(refused) > 0 {
-			s.u.log.Warn("broker refused subscriptions", "topics", refused)
-		}
+		refused = append(refused, not...)
 		topics = topics[n:]
 	}
-	return nil
+	return refused, nil
 }

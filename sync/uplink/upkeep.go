@@ -2,7 +2,10 @@ package uplink
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"citygate/sync/wire"
@@ -11,6 +14,7 @@ import (
 // upkeep keeps the subscriptions as they are wanted and publishes what the gateway says of itself.
 func (s *session) upkeep(ctx context.Context) error {
 	k := &keeper{s: s, subscribed: map[string]bool{}}
+	k.missed(s.refused)
 	health := time.NewTimer(0) // the first at once
 	defer health.Stop()
 	need := time.NewTicker(s.u.cfg.NeedAfter)
@@ -29,9 +33,7 @@ func (s *session) upkeep(ctx context.Context) error {
 			every := s.u.cfg.HealthEvery
 			health.Reset(every*4/5 + rand.N(every*2/5))
 		case <-need.C:
-			if err = k.publishNeeds(); err == nil {
-				err = k.askIngest(ctx)
-			}
+			err = errors.Join(k.publishNeeds(), k.askIngest(ctx), k.askRefused(ctx))
 		case r := <-s.u.results:
 			err = k.publishResult(r)
 		}
@@ -50,13 +52,56 @@ type keeper struct {
 	// While ingest is away, its state is subscribed again from time to time.
 	asked    time.Time
 	askAfter time.Duration
+
+	// What the broker refused is subscribed again from time to time.
+	refused    map[string]bool
+	retryAt    time.Time
+	retryAfter time.Duration
 }
 
-// The waits between two questions for the state of ingest.
+// The waits between two questions for the state of ingest, and between two tries of what was refused.
 const (
-	askFirst = 10 * time.Second
-	askMost  = 2 * time.Minute
+	askFirst   = 10 * time.Second
+	askMost    = 2 * time.Minute
+	retryFirst = time.Second
 )
+
+// missed remembers topics that the broker refused.
+func (k *keeper) missed(topics []string) {
+	if len(topics) == 0 {
+		return
+	}
+	if len(k.refused) == 0 {
+		k.refused, k.retryAfter = map[string]bool{}, retryFirst
+		k.retryAt = k.s.u.cfg.Now().Add(retryFirst)
+	}
+	for _, t := range topics {
+		if !k.refused[t] {
+			k.s.u.log.Warn("broker refused a subscription; trying again", "topic", t)
+		}
+		k.refused[t] = true
+	}
+}
+
+// askRefused subscribes again what was refused. Without it a file would never come, since what the fleet publishes
+// again reaches only those who have subscribed.
+func (k *keeper) askRefused(ctx context.Context) error {
+	now := k.s.u.cfg.Now()
+	if len(k.refused) == 0 || now.Before(k.retryAt) {
+		return nil
+	}
+	refused, err := k.s.subscribe(ctx, slices.Collect(maps.Keys(k.refused)))
+	if err != nil {
+		return err
+	}
+	k.retryAfter = min(2*k.retryAfter, askMost)
+	k.retryAt = now.Add(k.retryAfter)
+	clear(k.refused)
+	for _, t := range refused {
+		k.refused[t] = true
+	}
+	return nil
+}
 
 // askIngest subscribes the state of ingest again while it is away: a broker cluster may lose one retained message, and
 // the gateway would hold for ever though ingest is there. The answer is the message that is retained now.
@@ -74,7 +119,9 @@ func (k *keeper) askIngest(ctx context.Context) error {
 		return nil
 	}
 	k.asked, k.askAfter = now, min(2*k.askAfter, askMost)
-	return k.s.subscribe(ctx, []string{wire.TopicIngest()})
+	refused, err := k.s.subscribe(ctx, []string{wire.TopicIngest()})
+	k.missed(refused)
+	return err
 }
 
 // keep makes subscriptions and reported state what they should be.
@@ -88,6 +135,7 @@ func (k *keeper) keep(ctx context.Context) error {
 		if !wanted[t] {
 			drop = append(drop, t)
 			delete(k.subscribed, t)
+			delete(k.refused, t)
 		}
 	}
 	for t := range wanted {
@@ -101,9 +149,11 @@ func (k *keeper) keep(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := k.s.subscribe(ctx, ask); err != nil {
+	refused, err := k.s.subscribe(ctx, ask)
+	if err != nil {
 		return err
 	}
+	k.missed(refused)
 	k.s.u.mu.Lock()
 	report := k.s.u.report
 	k.s.u.mu.Unlock()
@@ -143,7 +193,7 @@ func (k *keeper) publishHealth(ctx context.Context) error {
 }
 
 func (k *keeper) publishNeeds() error {
-	for log, resources := range k.s.u.wants.due(k.s.u.cfg.Now(), k.s.u.cfg.NeedAfter) {
+	for log, resources := range k.s.u.wants.due(k.s.u.cfg.Now()) {
 		payload, err := wire.Need{Log: log, Resources: resources}.Encode()
 		if err := k.publish(wire.TopicNeed(k.s.u.box.Device()), wire.KindNeed, payload, err); err != nil {
 			return err

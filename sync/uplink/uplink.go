@@ -54,8 +54,9 @@ type Config struct {
 type TrustSink interface {
 	// Checkpoint is called with each checkpoint that arrives of a log that was named with [Uplink.Logs].
 	Checkpoint(log string, raw []byte)
-	// Deliver is called with a file that was asked for with [Uplink.Want].
-	Deliver(log, resource string, b []byte)
+	// Deliver is called with a file that was asked for with [Uplink.Want]. It reports whether that was enough: a retained
+	// message may be an old one, of a tile that has grown since. If not, the file stays wanted.
+	Deliver(log, resource string, b []byte) bool
 }
 
 // ControlSink takes what operations send, after its signature was verified with [Config].OpsKey and its target
@@ -133,7 +134,7 @@ func New(c Config, box *outbox.Outbox, s Sinks) (*Uplink, error) {
 	}
 	u := &Uplink{cfg: c, box: box, sinks: s, log: c.Logger,
 		results: make(chan wire.CommandResult, maxResults), changed: make(chan struct{}, 1)}
-	u.wants.init()
+	u.wants.after, u.wants.files = c.NeedAfter, map[file]*want{}
 	u.health.ClockQ = wire.ClockUnsynced
 	return u, nil
 }

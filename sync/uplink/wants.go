@@ -24,12 +24,12 @@ type file struct{ log, resource string }
 
 // wants is what should be subscribed. It outlives connections.
 type wants struct {
-	mu    sync.Mutex // guards all fields
+	after time.Duration // how long a file may stay away before the fleet is asked
+
+	mu    sync.Mutex // guards the fields below
 	logs  []string
 	files map[file]*want
 }
-
-func (w *wants) init() { w.files = map[file]*want{} }
 
 func (w *wants) setLogs(names []string) {
 	w.mu.Lock()
@@ -63,16 +63,21 @@ func (w *wants) add(log, resource string, now time.Time) {
 		}
 		delete(w.files, oldest)
 	}
-	w.files[f] = &want{until: now.Add(wantTTL)}
+	w.files[f] = &want{until: now.Add(wantTTL), need: now.Add(w.after), wait: w.after}
 }
 
-// delivered ends a want. It reports whether there was one.
-func (w *wants) delivered(f file) bool {
+// has reports whether a file is wanted.
+func (w *wants) has(f file) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, ok := w.files[f]
+	return w.files[f] != nil
+}
+
+// end ends a want: what was delivered is enough.
+func (w *wants) end(f file) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	delete(w.files, f)
-	return ok
 }
 
 // follows reports whether the log is one whose checkpoints are wanted.
@@ -109,16 +114,12 @@ func (w *wants) topics(now time.Time, conn uint64) (map[string]bool, []string) {
 }
 
 // due returns the files that the fleet should be asked for now, by log, at most [wire.MaxWanted] for each. Each is
-// due first after the given time and then at ever longer intervals.
-func (w *wants) due(now time.Time, after time.Duration) map[string][]string {
+// due first when it has stayed away for the set time, and then at ever longer intervals.
+func (w *wants) due(now time.Time) map[string][]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	byLog := map[string][]string{}
 	for f, x := range w.files {
-		if x.wait == 0 {
-			x.wait = after
-			x.need = now.Add(after)
-		}
 		if now.Before(x.need) || len(byLog[f.log]) >= wire.MaxWanted {
 			continue
 		}

@@ -172,10 +172,13 @@ func (s *sink) say(format string, args ...any) {
 	}
 }
 
-func (s *sink) Checkpoint(log string, raw []byte)      { s.say("checkpoint %s %s", log, raw) }
-func (s *sink) Deliver(log, resource string, b []byte) { s.say("file %s %s %s", log, resource, b) }
-func (s *sink) Desired(d wire.Desired)                 { s.say("desired %s %d %s", d.Target, d.Number, d.Body) }
-func (s *sink) Command(c wire.Command)                 { s.say("command %s %s", c.ID, c.Name) }
+func (s *sink) Checkpoint(log string, raw []byte) { s.say("checkpoint %s %s", log, raw) }
+func (s *sink) Deliver(log, resource string, b []byte) bool {
+	s.say("file %s %s %s", log, resource, b)
+	return string(b) != "short"
+}
+func (s *sink) Desired(d wire.Desired) { s.say("desired %s %d %s", d.Target, d.Number, d.Body) }
+func (s *sink) Command(c wire.Command) { s.say("command %s %s", c.ID, c.Name) }
 
 // logTo writes warnings into the test's log.
 type logTo struct{ t testing.TB }

@@ -43,13 +43,17 @@ func NewMessages(want func(log, resource string)) *Messages {
 }
 
 // Deliver hands over a message. What nobody waits for, what is too long and what
-// is no resource of a log is dropped.
-func (m *Messages) Deliver(log, resource string, b []byte) {
+// is no resource of a log is dropped. It reports whether nobody waits for the
+// resource any more; false means that the message was not enough.
+func (m *Messages) Deliver(log, resource string, b []byte) bool {
 	r, err := ledger.ParseResource(resource)
-	if err != nil || int64(len(b)) > limit(r.Kind) {
-		return
+	if err != nil {
+		return true
 	}
-	have := width(r.Kind, b)
+	have := 0
+	if int64(len(b)) <= limit(r.Kind) {
+		have = width(r.Kind, b)
+	}
 	r.Width = ledger.TileWidth
 	key := log + "/" + r.String()
 	m.mu.Lock()
@@ -61,9 +65,11 @@ func (m *Messages) Deliver(log, resource string, b []byte) {
 		w.got <- slices.Clone(b)
 		return true
 	})
-	if len(m.waiting[key]) == 0 {
-		delete(m.waiting, key)
+	if len(m.waiting[key]) > 0 {
+		return false
 	}
+	delete(m.waiting, key)
+	return true
 }
 
 // width returns how many hashes or entries a message has, 0 if it is broken.

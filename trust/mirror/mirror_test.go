@@ -222,12 +222,18 @@ func TestMessages(t *testing.T) {
 			t.Errorf("asks for %s", a)
 		}
 		// None of these is an answer.
-		m.Deliver(l.Short, "tile/0/002", full[:100*32])
-		m.Deliver(l.Short, "tile/0/002", full[:100])
-		m.Deliver(l.Short, "tile/0/001", full)
-		m.Deliver("other", "tile/0/002", full)
-		m.Deliver(l.Short, "../etc", full)
-		m.Deliver(l.Short, "tile/0/002", make([]byte, ledger.MaxTile+32))
+		for _, d := range []struct {
+			log, resource string
+			b             []byte
+			enough        bool
+		}{
+			{l.Short, "tile/0/002", full[:100*32], false}, {l.Short, "tile/0/002", full[:100], false}, {l.Short, "tile/0/002", make([]byte, ledger.MaxTile+32), false},
+			{l.Short, "tile/0/001", full, true}, {"other", "tile/0/002", full, true}, {l.Short, "../etc", full, true}, // nobody waits for these
+		} {
+			if enough := m.Deliver(d.log, d.resource, d.b); enough != d.enough {
+				t.Errorf("%s/%s of %d bytes: enough %v", d.log, d.resource, len(d.b), enough)
+			}
+		}
 		synctest.Wait()
 		select {
 		case a := <-got:
@@ -237,7 +243,9 @@ func TestMessages(t *testing.T) {
 		if len(asked) != 1 {
 			t.Errorf("asked %d times more", len(asked))
 		}
-		m.Deliver(l.Short, "tile/0/002", full)
+		if !m.Deliver(l.Short, "tile/0/002", full) {
+			t.Error("the whole tile is not enough")
+		}
 		if a := <-got; a.err != nil || !bytes.Equal(a.b, full) {
 			t.Errorf("answered with %d bytes, %v", len(a.b), a.err)
 		}
