@@ -20,6 +20,7 @@ import (
 type config struct {
 	Listen   string            `toml:"listen"`
 	Hosts    []string          `toml:"hosts"`
+	Person   string            `toml:"person_header"`
 	Title    map[string]string `toml:"title"`
 	Language string            `toml:"language"`
 	TimeZone string            `toml:"time_zone"`
@@ -63,6 +64,7 @@ type enrolConfig struct {
 // explain is what `cityfleet config` prints: every key with its default.
 const explain = `listen = "127.0.0.1:8490"     # address of the pages and the HTTP interface; keep it on loopback
 hosts = []                    # further host names that requests may use, for a proxy in front
+person_header = ""            # header in which that proxy names who is signed in: they may close findings; only the proxy may reach listen then
 title = { en = "…" }          # the fleet's name by language (en, zh-CN); empty: "Citygate fleet"
 language = "en"               # of the pages, where the browser asks for neither en nor zh
 time_zone = "Asia/Shanghai"   # of all times on the pages; default UTC

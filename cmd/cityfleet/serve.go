@@ -90,7 +90,7 @@ func runAll(ctx context.Context, tasks []func(context.Context) error) error {
 
 func newPages(c *config, s *streams, db *store.Store, in *ingest.Ingest, f *feed.Feed) (*web.Server, error) {
 	o := web.Options{
-		Store: db, Title: c.Title, Zone: c.zone, Language: c.Language, Limits: c.fleetLimits(), Hosts: c.Hosts,
+		Store: db, Title: c.Title, Zone: c.zone, Language: c.Language, Limits: c.fleetLimits(), Hosts: c.Hosts, PersonHeader: c.Person,
 		Version: "cityfleet " + version(), Logger: s.log, Places: f.Places,
 		Ingest: func() web.Ingest {
 			st := in.Status()

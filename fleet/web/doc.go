@@ -12,7 +12,8 @@
 //	/healthz /readyz     process alive; store and broker there
 //	/metrics             Prometheus text
 //
-// Everything is read-only. Pages are rendered here and work without script; the
+// Everything is read-only, but that a person whom a proxy in front names can close
+// a finding with a written reason ([Options.PersonHeader]). Pages are rendered here and work without script; the
 // script only fetches the same page again when something changed and swaps the
 // parts that differ. Nothing is shown that the store does not hold.
 //

@@ -6,13 +6,19 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"citygate/fleet"
 	"citygate/fleet/store"
 )
 
-const findingsShown = 500
+const (
+	findingsShown = 500
+	reasonLimit   = 500     // octets of a written reason
+	formLimit     = 4 << 10 // of a form that carries one
+)
 
 type findingsData struct {
 	List []fleet.Finding
@@ -28,8 +34,43 @@ func (s *Server) findingList(r *http.Request, v *view) error {
 	d := findingsData{All: r.URL.Query().Get("closed") == "1"}
 	var err error
 	d.List, err = s.o.Store.Findings(r.Context(), store.FindingsQuery{Resolved: d.All, Limit: findingsShown})
+	slices.SortStableFunc(d.List, worstFinding)
 	v.Page, v.Title, v.Data, v.tmpl = "findings", v.T("findings"), d, "findings.html"
 	return err
+}
+
+// worstFinding puts open findings first, of these the worst.
+func worstFinding(a, b fleet.Finding) int {
+	if x, y := a.Resolved.IsZero(), b.Resolved.IsZero(); x != y {
+		if x {
+			return -1
+		}
+		return 1
+	}
+	return int(b.Kind.Severity()) - int(a.Kind.Severity())
+}
+
+// closeFinding closes a finding with what a person wrote, and says who it was.
+func (s *Server) closeFinding(w http.ResponseWriter, r *http.Request) error {
+	f, err := s.finding(r)
+	if err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, formLimit)
+	reason := strings.TrimSpace(r.PostFormValue("reason"))
+	switch {
+	case !f.Resolved.IsZero():
+		return badRequest("this finding is closed already")
+	case reason == "" || len(reason) > reasonLimit:
+		return badRequest(fmt.Sprintf("write why it is closed, in at most %d octets", reasonLimit))
+	}
+	who := s.person(r)
+	if err := s.o.Store.Resolve(r.Context(), f.ID, fmt.Sprintf("%s (%s)", reason, who)); err != nil {
+		return err
+	}
+	s.o.Logger.Info("finding closed", "finding", f.ID, "device", f.Device, "kind", string(f.Kind), "by", who)
+	http.Redirect(w, r, fmt.Sprintf("/findings/%d", f.ID), http.StatusSeeOther)
+	return nil
 }
 
 func (s *Server) findingPage(r *http.Request, v *view) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"citygate/fleet/web"
@@ -51,6 +52,36 @@ func TestPagesInABrowser(t *testing.T) {
 				continue // by night the same rules hold; the whole set is for people
 			}
 			checkLook(ctx, t, p.name, p.url, look.lang, look.theme, look.w, look.h)
+		}
+	}
+}
+
+// Every kind of page asks axe-core, on a desk by day and on a phone by night.
+func TestPagesByAxe(t *testing.T) {
+	axe := browsertest.LoadAxe(t)
+	ctx := browser(t)
+	srv := httptest.NewServer(street(t).server(web.Options{PersonHeader: "X-Person"}).Handler())
+	defer srv.Close()
+	defer chromedp.Run(ctx, chromedp.Navigate("about:blank")) // ends the live streams, on which Close waits
+	if err := chromedp.Run(ctx, network.SetExtraHTTPHeaders(network.Headers{"X-Person": "Li Wei"})); err != nil {
+		t.Fatal(err)
+	}
+	for i, path := range []string{"/", "/gateways", "/gateways/sjz-0101-0103", "/gateways/sjz-0102-0110/events", "/findings", "/findings/1"} {
+		for _, look := range []struct {
+			query string
+			w, h  int64
+		}{{"?lang=en&theme=day", 1440, 900}, {"?lang=zh-CN&theme=night", 390, 844}} {
+			if i%2 == 1 && look.w > 1000 && *shots == "" {
+				continue // the same rules on the other half of the pages
+			}
+			err := chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(look.w, look.h, 1, look.w < 600),
+				chromedp.Navigate(srv.URL+path+look.query), chromedp.WaitVisible("footer"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, wrong := range axe.Violations(t, ctx) {
+				t.Errorf("%s%s: %s", path, look.query, wrong)
+			}
 		}
 	}
 }

@@ -47,7 +47,7 @@ type overviewData struct {
 	Places   []group
 	Named    bool
 	PerBrick int
-	Needs    []judged
+	Needs    []need
 	NeedAll  int
 	Answers  []verdictRow
 	Newest   []store.Record
@@ -64,13 +64,15 @@ func (s *Server) overview(r *http.Request, v *view) error {
 	d.Places = s.wall(f.gateways, v.Lang)
 	d.Promises = s.promises(v, f)
 	d.Answers = answers(f)
+	var bad []judged
 	for _, g := range f.gateways {
 		if g.State != fleet.Fine {
-			d.Needs = append(d.Needs, g)
+			bad = append(bad, g)
 		}
 	}
-	slices.SortStableFunc(d.Needs, worstFirst)
-	d.NeedAll = len(d.Needs)
+	slices.SortStableFunc(bad, worstFirst)
+	d.NeedAll = len(bad)
+	d.Needs = s.needs(bad, v.Lang)
 	d.Needs = d.Needs[:min(needsShown, len(d.Needs))]
 	if d.Newest, err = s.o.Store.Newest(r.Context(), newestShown); err != nil {
 		return err

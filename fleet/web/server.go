@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ const (
 		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 	readTimeout  = 10 * time.Second
 	headerLimit  = 16 << 10
+	personLimit  = 100 // octets of a name
 	closeTimeout = 3 * time.Second
 )
 
@@ -69,6 +71,10 @@ type Options struct {
 	Limits fleet.Limits
 	// Hosts are names that requests may use beside the loopback ones.
 	Hosts []string
+	// PersonHeader is the request header in which the proxy in front of the pages
+	// names who is signed in; only that proxy may reach the pages then. With it
+	// people can close findings here; without it nothing can be changed.
+	PersonHeader string
 	// Version is this program's, for the page's foot.
 	Version string
 	// Now is the clock; nil means time.Now.
@@ -133,6 +139,11 @@ func (s *Server) routes() http.Handler {
 			}
 		})
 	}
+	mux.HandleFunc("POST /findings/{id}/close", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.closeFinding(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
 	answer("/gateways.csv", s.gatewaysCSV)
 	answer("/findings.csv", s.findingsCSV)
 	answer("/findings/{id}/evidence", s.evidence)
@@ -155,15 +166,19 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", "same-origin") // a form's Origin would be null under no-referrer
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		if !s.knownHost(r.Host) {
 			http.Error(w, "this host name is not one of the fleet server's; add it to hosts in fleet.toml", http.StatusMisdirectedRequest)
 			return
 		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && (r.Method != http.MethodPost || s.o.PersonHeader == "") {
 			http.Error(w, "read-only", http.StatusMethodNotAllowed)
+			return
+		}
+		if r.Method == http.MethodPost && (!ownOrigin(r) || s.person(r) == "") {
+			http.Error(w, "only from these pages, and by a person who is signed in", http.StatusForbidden)
 			return
 		}
 		if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
@@ -172,6 +187,25 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ownOrigin says whether a form of these pages was sent: browsers name the
+// origin of every POST.
+func ownOrigin(r *http.Request) bool {
+	u, err := url.Parse(r.Header.Get("Origin"))
+	return err == nil && u.Host != "" && u.Host == r.Host
+}
+
+// person is who the proxy says is signed in, "" for nobody.
+func (s *Server) person(r *http.Request) string {
+	if s.o.PersonHeader == "" {
+		return ""
+	}
+	name := strings.Join(strings.Fields(r.Header.Get(s.o.PersonHeader)), " ")
+	if len(name) > personLimit {
+		return ""
+	}
+	return name
 }
 
 func (s *Server) knownHost(host string) bool {

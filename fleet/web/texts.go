@@ -36,6 +36,7 @@ var texts = map[string][2]string{
 	"filter-hint": {"Name, place, condition, version, state:alarm", "名称、地点、状况、版本、state:alarm"}, "apply": {"Apply", "应用"}, "clear": {"Clear", "清除"},
 	"state": {"State", "状态"}, "worst": {"Worst condition", "最严重状况"}, "oldest-waiting": {"Oldest waiting", "最久待传"}, "software": {"Software", "软件"},
 	"trust-age": {"Trust age", "核验数据时龄"}, "heard": {"Heard", "最近联系"}, "stored": {"Stored", "已存至"}, "frames": {"Frames/s", "帧/秒"},
+	"sorted": {"sorted by this", "按此列排序"}, "neighbours": {"%s gateways", "%s 台网关"}, "neighbours-why": {"neighbours, within two minutes", "相邻设备，两分钟内相继"},
 	"no-match": {"No gateway matches this filter.", "没有符合筛选条件的网关。"}, "sort-name": {"Name", "名称"}, "next": {"Next %s", "后 %s 条"}, "first": {"First page", "首页"},
 
 	"last-heard": {"last heard %s", "最近联系 %s"}, "never-heard": {"never heard", "从未联系"}, "n-conditions": {"%d conditions", "%d 项状况"}, "one-condition": {"1 condition", "1 项状况"},
@@ -59,6 +60,6 @@ var texts = map[string][2]string{
 
 	"sub-findings": {"%s open", "%s 项未结"}, "findings-none": {"No finding. Every stored chain is whole.", "无异常，全部事件链完整。"}, "also-closed": {"Also closed ones", "含已结"}, "only-open": {"Only open ones", "仅未结"},
 	"finding": {"Finding", "异常"}, "kind": {"Kind", "类别"}, "numbers": {"Numbers", "编号"}, "first-seen": {"First seen", "首次发现"}, "times": {"Times", "次数"}, "detail": {"Detail", "说明"}, "open": {"Open", "未结"}, "closed": {"Closed", "已结"},
-	"ours": {"Stored here", "本端已存"}, "theirs": {"What came", "收到的"}, "evidence": {"Download the message", "下载原始消息"}, "epoch": {"Epoch", "纪元"}, "last-seen": {"Last seen", "最近一次"}, "close-how": {"Close it with a written reason:", "填写理由后结案："}, "to-end": {"%s and later", "%s 号起"}, "about": {"About", "涉及"},
+	"ours": {"Stored here", "本端已存"}, "theirs": {"What came", "收到的"}, "evidence": {"Download the message", "下载原始消息"}, "epoch": {"Epoch", "纪元"}, "last-seen": {"Last seen", "最近一次"}, "close-how": {"Close it with a written reason:", "填写理由后结案："}, "close-why": {"Why is it closed? Recorded as %s.", "结案理由（记录人：%s）"}, "close": {"Close the finding", "结案"}, "close-cli": {"Or at a terminal:", "或用命令："}, "to-end": {"%s and later", "%s 号起"}, "about": {"About", "涉及"},
 	"foot": {"Read-only. Data as stored at %s.", "只读。数据截至 %s。"},
 }

@@ -23,7 +23,8 @@ type view struct {
 	Title string
 	Data  any
 
-	Findings int // open, for the bar
+	Person   string // who is signed in, "" where nothing can be changed here
+	Findings int    // open, for the bar
 	Alarms   bool
 	tmpl     string
 }
@@ -31,7 +32,7 @@ type view struct {
 // page builds and renders one page. It is rendered whole before the first byte
 // is sent, so an error never leaves half a page.
 func (s *Server) page(w http.ResponseWriter, r *http.Request, build func(*http.Request, *view) error) {
-	v := &view{s: s, now: s.o.Now(), url: r.URL, Lang: s.language(w, r), Theme: theme(w, r)}
+	v := &view{s: s, now: s.o.Now(), url: r.URL, Lang: s.language(w, r), Theme: theme(w, r), Person: s.person(r)}
 	totals, err := s.o.Store.Totals(r.Context())
 	if err == nil {
 		for kind, n := range totals.Findings {
