@@ -76,7 +76,7 @@ func mangled(b []byte, most int) [][]byte {
 }
 
 func texts(list [][]byte) []string {
-	var out []string
+	out := []string{}
 	for _, b := range list {
 		out = append(out, base64.StdEncoding.EncodeToString(b))
 	}

@@ -69,6 +69,8 @@ func TestInChromium(t *testing.T) {
 	t.Run("agreement", s.testAgreement)
 	t.Run("words", s.testWords)
 	t.Run("fold", s.testFold)
+	t.Run("statuses", s.testStatuses)
+	t.Run("snapshot", s.testSnapshot)
 }
 
 // set makes a world the one that is served.

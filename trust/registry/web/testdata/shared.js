@@ -3,9 +3,9 @@
 import {decodeBase64} from '/citygate.page/bytes.js';
 import {parseText} from '/citygate.page/code.js';
 import {foldDirectory} from '/citygate.page/directory.js';
-import {foldStatus} from '/citygate.page/ledger.js';
 import {openCheckpoint, readPolicy} from '/citygate.page/note.js';
 import {parseEntry} from '/citygate.page/rows.js';
+import {foldStatus, readPart, readStatuses} from '/citygate.page/status.js';
 import {Tree, leafHash, rootOf, tileWidth} from '/citygate.page/tree.js';
 import {check, classOf, policyFor} from '/citygate.page/verdict.js';
 import {reasons} from '/citygate.page/words.js';
@@ -76,6 +76,23 @@ window.readers = {
     }
   },
   status: s => foldStatus([decodeBase64(s)])(300),
+};
+
+readers.snapshot = (s, index) => {
+  const part = readPart(index, decodeBase64(s));
+  if (!part) return 'refused';
+  const sum = part.records.reduce((sum, [n, status], i) => (sum + (i + 1) * (2 * (n % 997) + (status === 'revoked' ? 1 : 2))) % 31, 0);
+  return `${sum} of ${part.records.length}`;
+};
+
+// statuses gives what a status log says of some records, and which entries were read for it.
+window.statuses = async (entries, indices) => {
+  const all = entries.map(decodeBase64), read = new Set();
+  const status = await readStatuses(all.length, async (from, to) => {
+    for (let i = from; i < to; i++) read.add(i);
+    return all.slice(from, to);
+  });
+  return {read: read.size, said: indices.map(status)};
 };
 
 window.readAll = (name, inputs, more) => Promise.all(inputs.map(s => readers[name](s, more)));

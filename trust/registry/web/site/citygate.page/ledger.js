@@ -2,10 +2,9 @@
 // them nothing that does not lead to their roots.
 
 import {equal} from './bytes.js';
-import {Reader} from './cbor.js';
 import {foldDirectory} from './directory.js';
 import {openCheckpoint, readRoot} from './note.js';
-import {maxIndex} from './rows.js';
+import {readStatuses} from './status.js';
 import {Tree, leafHash, parseBundle, parseTile, rootOf, tilePath, tileWidth} from './tree.js';
 
 const inFlight = 8; // bundles asked for at a time
@@ -75,10 +74,17 @@ export class View {
     return {...head, tree};
   }
 
-  // status folds a status log, and gives a function from an index to good, revoked or suspended.
+  // status folds a status log from its newest snapshot on, and gives a function from an index to good, revoked or suspended.
   async status(short) {
-    const head = await this.log(short);
-    return foldStatus(await this.entries(short, head));
+    const {size, tree} = await this.log(short);
+    return readStatuses(size, async (from, to) => {
+      if (from === to) return [];
+      const first = Math.floor(from / tileWidth), bundles = await this.bundles(short, size, first, Math.ceil(to / tileWidth));
+      for (const [i, b] of bundles.entries()) {
+        if (!await tree.holds(first + i, b.map(leafHash))) throw new Error('entries are not the tree\'s');
+      }
+      return bundles.flat().slice(from - first * tileWidth, to - first * tileWidth);
+    });
   }
 
   async checkpoint(short, file, directory) {
@@ -108,43 +114,25 @@ export class View {
 
   // entries reads all entries of a log and checks that they are the checkpoint's.
   async entries(short, {size, root}) {
-    const bundles = [], count = Math.ceil(size / tileWidth);
-    let next = 0;
-    const worker = async () => {
-      while (next < count) {
-        const n = next++, width = Math.min(tileWidth, size - n * tileWidth);
-        bundles[n] = parseBundle(await this.wide(short, 'entries', n, width, tileWidth * (2 + 65535)), width);
-        if (!bundles[n]) throw new Error('bad bundle');
-      }
-    };
-    await Promise.all(Array.from({length: inFlight}, worker));
-    const all = bundles.flat();
+    const all = (await this.bundles(short, size, 0, Math.ceil(size / tileWidth))).flat();
     if (!equal(rootOf(all.map(leafHash)), root)) throw new Error('entries do not rebuild the root');
     return all;
   }
-}
 
-const revoked = 1, restored = 3;
-
-// foldStatus gives the status of each record after the entries of a status log. An entry of another form changes nothing.
-export function foldStatus(entries) {
-  const now = new Map();
-  for (const raw of entries) {
-    try {
-      const r = new Reader(raw);
-      r.tuple(3);
-      const index = r.uint(maxIndex), action = r.uint();
-      r.uint(2 ** 63);
-      r.end();
-      if (action === 0 || now.get(index) === 'revoked') continue;
-      if (action === revoked) now.set(index, 'revoked');
-      else if (action === restored) now.delete(index);
-      else now.set(index, 'suspended');
-    } catch {
-      continue;
-    }
+  // bundles reads the entry bundles of a log of a size from one to before another. They are not checked.
+  async bundles(short, size, from, to) {
+    const bundles = [];
+    let next = from;
+    const worker = async () => {
+      while (next < to) {
+        const n = next++, width = Math.min(tileWidth, size - n * tileWidth);
+        bundles[n - from] = parseBundle(await this.wide(short, 'entries', n, width, tileWidth * (2 + 65535)), width);
+        if (!bundles[n - from]) throw new Error('bad bundle');
+      }
+    };
+    await Promise.all(Array.from({length: inFlight}, worker));
+    return bundles;
   }
-  return index => now.get(index) ?? 'good';
 }
 
 // usableRoot says whether a root policy is one.

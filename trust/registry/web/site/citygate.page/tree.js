@@ -95,6 +95,13 @@ export class Tree {
     return (await this.tiles.get(key))[at];
   }
 
+  // holds says whether these are the hashes of tile n of level 0, as wide as the tree has it.
+  async holds(n, hashes) {
+    if (n === Math.floor(this.size / tileWidth)) return hashes.length === this.edge[0].length && hashes.every((h, i) => equal(h, this.edge[0][i]));
+    const want = await this.node(1, n);
+    return hashes.length === tileWidth && Boolean(want) && equal(rootOf(hashes), want);
+  }
+
   async full(level, n) {
     const [want, hashes] = await Promise.all([this.node(level + 1, n), this.read(level, n, tileWidth)]);
     if (!want || !equal(rootOf(hashes), want)) throw new Error('tile does not lead to the root');
