@@ -56,8 +56,8 @@ fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$($(GO) list -tags nogocv ./...); do for f in $$($(GO) test -tags nogocv -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		echo "$$p $$f"; $(GO) test -tags nogocv -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 
-cross: ## the gateway for boards (arm64 and armhf static, arm64 with OpenCV), tried under qemu-user
-	@firmware-configs/build/cross.sh || [ $$? = 2 ]
+cross: ## the gateway for boards, tried under qemu-user; TARGETS="arm64-static armhf-static arm64", the last with OpenCV
+	@firmware-configs/build/cross.sh $(TARGETS) || [ $$? = 2 ]
 	CITYGATE_CROSS=$(abspath $(VAR)/cross) $(GO) test -tags nogocv -count=1 -run TestCrossBuilds -v ./firmware-configs
 
 deb: deps ## Debian packages into var/deb; ARCHES="amd64 arm64 armhf" (arm64:static without OpenCV)
