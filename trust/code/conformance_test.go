@@ -60,11 +60,11 @@ func TestEd25519Authors(t *testing.T) {
 	for ; lines.Scan(); n++ {
 		part := strings.Split(lines.Text(), ":")
 		pub, message, sig := unhex(t, part[1]), unhex(t, part[2]), unhex(t, part[3])[:code.SigSize]
-		if !code.Verify(pub, code.AlgEd25519, message, sig) {
+		if !code.VerifyMessage(pub, code.AlgEd25519, message, sig) {
 			t.Errorf("vector %d refused", n)
 		}
 		sig[n%code.SigSize] ^= 1
-		if code.Verify(pub, code.AlgEd25519, message, sig) {
+		if code.VerifyMessage(pub, code.AlgEd25519, message, sig) {
 			t.Errorf("vector %d accepted with a changed signature", n)
 		}
 	}
@@ -96,7 +96,7 @@ func TestP256NIST(t *testing.T) {
 		n++
 		pub := append(append([]byte{4}, pad(v["Qx"])...), pad(v["Qy"])...)
 		sig := append(pad(v["R"]), pad(v["S"])...)
-		if got := code.Verify(pub, code.AlgES256, unhex(t, v["Msg"]), sig); got != strings.HasPrefix(value, "P") {
+		if got := code.VerifyMessage(pub, code.AlgES256, unhex(t, v["Msg"]), sig); got != strings.HasPrefix(value, "P") {
 			t.Errorf("vector %d: %v, want %s", n, got, value)
 		}
 	}
@@ -127,7 +127,7 @@ func TestEd25519Malleability(t *testing.T) {
 	message := []byte("message")
 	sig := ed25519.Sign(issuerKey, message)
 	r, s := sig[:32], sig[32:]
-	if !code.Verify(issuerPublic(), code.AlgEd25519, message, sig) {
+	if !code.VerifyMessage(issuerPublic(), code.AlgEd25519, message, sig) {
 		t.Fatal("good signature refused")
 	}
 	prime := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
@@ -145,7 +145,7 @@ func TestEd25519Malleability(t *testing.T) {
 		"63 octets":        sig[:63],
 		"65 octets":        append(bytes.Clone(sig), 0),
 	} {
-		if code.Verify(issuerPublic(), code.AlgEd25519, message, bad) {
+		if code.VerifyMessage(issuerPublic(), code.AlgEd25519, message, bad) {
 			t.Errorf("%s accepted", name)
 		}
 	}
@@ -175,7 +175,7 @@ func TestES256EdgeCases(t *testing.T) {
 		"r of n": fixed(n, s), "s of n": fixed(r, n), "swapped": fixed(s, r),
 		"all FF": bytes.Repeat([]byte{0xff}, 64), "short": sig[:63], "empty": {},
 	} {
-		if code.Verify(pub, code.AlgES256, message, bad) {
+		if code.VerifyMessage(pub, code.AlgES256, message, bad) {
 			t.Errorf("%s accepted", name)
 		}
 	}
@@ -187,7 +187,7 @@ func TestES256EdgeCases(t *testing.T) {
 		"hybrid": append([]byte{6}, pub[1:]...), "trailing": append(bytes.Clone(pub), 0),
 		"zeros": append([]byte{4}, make([]byte, 64)...),
 	} {
-		if code.Verify(key, code.AlgES256, message, sig) || code.CheckKey(key, code.AlgES256) == nil {
+		if code.VerifyMessage(key, code.AlgES256, message, sig) || code.CheckKey(key, code.AlgES256) == nil {
 			t.Errorf("%s key is taken", name)
 		}
 	}

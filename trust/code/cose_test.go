@@ -30,7 +30,7 @@ type ours struct {
 func (o ours) Algorithm() cose.Algorithm { return cose.Algorithm(o.alg) }
 
 func (o ours) Verify(content, sig []byte) error {
-	if !code.Verify(o.pub, o.alg, content, sig) {
+	if !code.VerifyMessage(o.pub, o.alg, content, sig) {
 		return cose.ErrVerification
 	}
 	return nil

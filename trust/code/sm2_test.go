@@ -43,13 +43,13 @@ func TestSM2Standard(t *testing.T) {
 		"ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13")
 	sig := unhex(t, "f5a03b0648d2c4630eeac513e1bb81a15944da3827d5b74143ac7eaceee720b3"+
 		"b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa")
-	if !code.Verify(pub, code.AlgSM2, []byte("message digest"), sig) {
+	if !code.VerifyMessage(pub, code.AlgSM2, []byte("message digest"), sig) {
 		t.Error("the standard's example is refused")
 	}
 	for i := range sig {
 		bad := bytes.Clone(sig)
 		bad[i] ^= 0x10
-		if code.Verify(pub, code.AlgSM2, []byte("message digest"), bad) {
+		if code.VerifyMessage(pub, code.AlgSM2, []byte("message digest"), bad) {
 			t.Errorf("accepted with octet %d of the signature changed", i)
 		}
 	}
