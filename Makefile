@@ -51,6 +51,7 @@ bench-%: deps-test
 soak: deps ## the long forms of the fault tests; CYCLES kills each, and the seed is printed
 	$(GO) test -v -timeout 3h -run KilledAtRandom ./sync/outbox -cycles $(CYCLES)
 	$(GO) test -v -timeout 3h -run KilledIngest ./fleet/ingest -cycles $(CYCLES)
+	$(GO) test -v -timeout 3h -run 'NetworkOfItsOwn|WeekWithout' ./sync/uplink -long
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$($(GO) list -tags nogocv ./...); do for f in $$($(GO) test -tags nogocv -list '^Fuzz' $$p | grep '^Fuzz'); do \

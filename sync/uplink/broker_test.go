@@ -200,6 +200,11 @@ func (h *faults) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet,
 
 func newBroker(t testing.TB, publish func(topic string, payload []byte) action) *fakeBroker {
 	t.Helper()
+	return newBrokerAt(t, "127.0.0.1:0", publish)
+}
+
+func newBrokerAt(t testing.TB, address string, publish func(topic string, payload []byte) action) *fakeBroker {
+	t.Helper()
 	s := mochi.New(&mochi.Options{InlineClient: true, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err := s.AddHook(new(auth.AllowHook), nil); err != nil {
 		t.Fatal(err)
@@ -208,7 +213,7 @@ func newBroker(t testing.TB, publish func(topic string, payload []byte) action) 
 	if err := s.AddHook(h, nil); err != nil {
 		t.Fatal(err)
 	}
-	l := listeners.NewTCP(listeners.Config{ID: "tcp", Address: "127.0.0.1:0"})
+	l := listeners.NewTCP(listeners.Config{ID: "tcp", Address: address})
 	if err := s.AddListener(l); err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,12 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +22,50 @@ import (
 	"citygate/sync/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if fromTo := os.Getenv(relayVar); fromTo != "" {
+		relayBytes(fromTo)
+		return
+	}
+	goleak.VerifyTestMain(m,
+		// The proxy of the network tests leaves its own behind, and the resolver a question that nobody answers.
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"),
+		goleak.IgnoreAnyFunction("net.(*Resolver).goLookupIPCNAMEOrder"),
+		goleak.IgnoreAnyFunction("net.(*Resolver).tryOneName"),
+		goleak.IgnoreAnyFunction("net.(*Resolver).lookupIPAddr.func1"),
+		goleak.IgnoreAnyFunction("net.(*Resolver).lookupIPAddr.func2"),
+	)
+}
+
+// relayVar makes the test binary a process that passes connections on, "FROM TO".
+const relayVar = "CITYGATE_UPLINK_TEST_RELAY"
+
+// relayBytes passes connections on until it is killed.
+func relayBytes(fromTo string) {
+	from, to, _ := strings.Cut(fromTo, " ")
+	l, err := net.Listen("tcp", from)
+	if err != nil {
+		panic(err)
+	}
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			panic(err)
+		}
+		go func() {
+			defer c.Close()
+			up, err := net.Dial("tcp", to)
+			if err != nil {
+				return
+			}
+			defer up.Close()
+			go func() { defer up.Close(); io.Copy(up, c) }()
+			io.Copy(c, up)
+		}()
+	}
+}
 
 const device = "k-0042"
 
@@ -126,6 +173,11 @@ func (f *fleet) commit(b *wire.Batch, m *mark) {
 // wait returns when the fleet has committed so many events.
 func (f *fleet) wait(total int) {
 	f.t.Helper()
+	f.waitFor(total, 20*time.Second)
+}
+
+func (f *fleet) waitFor(total int, atMost time.Duration) {
+	f.t.Helper()
 	done := make(chan struct{})
 	f.mu.Lock()
 	if f.total >= total {
@@ -134,7 +186,7 @@ func (f *fleet) wait(total int) {
 		f.waits = append(f.waits, waiter{total, done})
 	}
 	f.mu.Unlock()
-	limit := time.NewTimer(20 * time.Second)
+	limit := time.NewTimer(atMost)
 	defer limit.Stop()
 	select {
 	case <-done:
@@ -143,6 +195,13 @@ func (f *fleet) wait(total int) {
 		defer f.mu.Unlock()
 		f.t.Fatalf("the fleet has %d events, want %d", f.total, total)
 	}
+}
+
+// count is how many events are committed, and whether these are so many at least.
+func (f *fleet) count(want int) (int, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.total, f.total >= want
 }
 
 func (f *fleet) holds(s outbox.Stamp) (wire.Event, bool) {
@@ -187,10 +246,17 @@ func (l logTo) Write(b []byte) (int, error) { l.t.Log(string(b)); return len(b),
 
 func startGateway(t testing.TB, path string, c uplink.Config) *gateway {
 	t.Helper()
+	return startWith(t, path, outbox.Options{}, c)
+}
+
+// startWith starts a gateway with its own settings of the outbox.
+func startWith(t testing.TB, path string, o outbox.Options, c uplink.Config) *gateway {
+	t.Helper()
 	if path == "" {
 		path = filepath.Join(t.TempDir(), "outbox.db")
 	}
-	box, err := outbox.Open(path, outbox.Options{Device: device})
+	o.Device = device
+	box, err := outbox.Open(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
