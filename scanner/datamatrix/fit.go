@@ -138,16 +138,21 @@ const quietShare = 0.3
 const (
 	shortlist = 4    // sizes that are refined
 	minScore  = 0.35 // before refinement
-	fairScore = 0.50 // after the far corner was refined
-	goodScore = 0.60 // after it
+	hopeless  = 0.48 // after the corners were moved by whole modules
+	fairScore = 0.62 // after the far corner was refined
+	goodScore = 0.65 // after it
 	sureScore = 0.90 // so that no other size is tried
 )
 
 // fit finds the best size and corners for a quadrilateral: among the sizes that the changes along the alternating sides suggest, and those whose borders
 // agree best as it stands.
 func (r *Reader) fit(q, bows luma.Quad, light bool) []place {
-	cols, rows := r.alternations(q[0], q[1], q[3]), r.alternations(q[2], q[1], q[3])
-	if cols[0] == 0 || rows[0] == 0 {
+	cols := r.alternations(q[0], q[1], q[3])
+	if cols[0] == 0 {
+		return nil
+	}
+	rows := r.alternations(q[2], q[1], q[3])
+	if rows[0] == 0 {
 		return nil
 	}
 	r.list = [shortlist]place{}
@@ -168,7 +173,7 @@ func (r *Reader) fit(q, bows luma.Quad, light bool) []place {
 // alternating sides.
 func (r *Reader) consider(p place, aspect float64, cols, rows [3]int, light bool) {
 	want := float64(p.size.cols) / float64(p.size.rows)
-	if aspect > want*maxStretch || aspect < want/maxStretch || !p.set() || p.module() < minModule {
+	if !possible(cols, p.size.cols) || !possible(rows, p.size.rows) || aspect > want*maxStretch || aspect < want/maxStretch || !p.set() || p.module() < minModule {
 		return
 	}
 	p.score = r.agreement(&p, middle[:], light)
@@ -189,19 +194,19 @@ const maxStretch = 1.7
 func (r *Reader) refined(list []place, light bool) []place {
 	good := list[:0]
 	for i := range list {
-		p := list[i]
+		p := &list[i]
 		if p.size == nil || p.score < minScore {
 			continue
 		}
-		p.score = r.agreement(&p, middle[:], light)
-		if r.refine(&p, []int{1}, middle[:], light); p.score < fairScore {
+		p.score = r.agreement(p, middle[:], light)
+		if r.refine(p, farCorner[:], middle[:], light); p.score < fairScore {
 			continue
 		}
-		p.score = r.agreement(&p, spots[:], light)
-		if r.refine(&p, []int{1, 0, 2, 3}, spots[:], light); p.score < goodScore {
+		p.score = r.agreement(p, spots[:], light)
+		if r.refine(p, allCorners[:], spots[:], light); p.score < goodScore {
 			continue
 		}
-		good = append(good, p)
+		good = append(good, *p)
 		if p.score > sureScore {
 			break
 		}
@@ -209,6 +214,9 @@ func (r *Reader) refined(list []place, light bool) []place {
 	slices.SortStableFunc(good, func(a, b place) int { return cmp.Compare(b.score, a.score) })
 	return good
 }
+
+// possible reports whether a side of n modules may change as often as was counted, even where the lines along it missed its middle: data change half as often.
+func possible(changes [3]int, n int) bool { return 10*n >= 7*changes[0] && 10*n <= 26*changes[0]+20 }
 
 // counted reports whether one of the counts of changes may be that of a side of n modules.
 func counted(changes [3]int, n int) bool {
@@ -222,6 +230,12 @@ func counted(changes [3]int, n int) bool {
 
 // minModule is the least size of a module in pixels.
 const minModule = 1.2
+
+// The corners by their index, in the order in which they are moved.
+var (
+	farCorner  = [...]int{1}
+	allCorners = [...]int{1, 0, 2, 3}
+)
 
 // refine moves the given corners, one direction at a time, as long as the sides agree better.
 func (r *Reader) refine(p *place, corners []int, spots []luma.Point, light bool) {
@@ -245,6 +259,9 @@ func (r *Reader) refine(p *place, corners []int, spots []luma.Point, light bool)
 			if !better || r.Work < 0 {
 				break
 			}
+		}
+		if p.score < hopeless {
+			return
 		}
 	}
 }

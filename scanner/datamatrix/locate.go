@@ -26,6 +26,7 @@ const (
 	maxGap      = 0.2 // of a leg that is lost at the corner, where it is round
 	minSin      = 0.5 // of the angle between the legs
 	sweep       = 24  // degrees to either side within which the far sides are looked for
+	sweepStep   = 3   // degrees at once
 )
 
 // find collects the corners on all levels, the coarse ones first, as they are cheap: where work runs out, only symbols of the smallest modules are lost. A symbol of light modules has the outlines of one of dark modules, walked the other way.
@@ -57,9 +58,11 @@ func (r *Reader) pair(pieces []luma.Piece) {
 				continue
 			}
 			if c, ok := luma.Meet(pieces[i], pieces[j]); ok {
-				first, last := extend(pieces, i, -1, c), extend(pieces, j, 1, c)
+				first, from := extend(pieces, i, -1, c)
+				last, to := extend(pieces, j, 1, c)
 				a, b := first.Sub(c).Len(), last.Sub(c).Len()
-				if min(a, b) >= minLeg && max(a, b) <= maxLegRatio*min(a, b) && gap <= maxGap*min(a, b) {
+				if min(a, b) >= minLeg && max(a, b) <= maxLegRatio*min(a, b) && gap <= maxGap*min(a, b) &&
+					!r.closed(pieces, from, -1, b) && !r.closed(pieces, to, 1, a) {
 					if turn < 0 {
 						first, last = last, first
 					}
@@ -73,8 +76,8 @@ func (r *Reader) pair(pieces []luma.Piece) {
 }
 
 // extend follows a side from piece i away from the corner c, forwards or backwards, over pieces that go on nearly straight, as those of a side that is
-// bent a little or has a notch, and returns its end.
-func extend(pieces []luma.Piece, i, step int, c luma.Point) luma.Point {
+// bent a little or has a notch, and returns its end and its last piece.
+func extend(pieces []luma.Piece, i, step int, c luma.Point) (end luma.Point, last int) {
 	n := len(pieces)
 	outer := func(p *luma.Piece) luma.Point {
 		if step < 0 {
@@ -82,19 +85,50 @@ func extend(pieces []luma.Piece, i, step int, c luma.Point) luma.Point {
 		}
 		return p.To
 	}
-	end := outer(&pieces[i])
+	end, last = outer(&pieces[i]), i
 	for k, lost := 1, 0; k < n && lost < maxLost; k++ {
-		p := &pieces[((i+k*step)%n+n)%n]
+		at := ((i+k*step)%n + n) % n
+		p := &pieces[at]
 		next, side := outer(p), end.Sub(c)
 		d, more := next.Sub(c), next.Sub(end)
 		if more.Dot(side) > minPiece/2*side.Len() && math.Abs(side.Cross(more)) < 2*maxTurn*more.Dot(side) && math.Abs(side.Cross(d)) < maxTurn*d.Dot(side) {
-			end, lost = next, 0
+			end, last, lost = next, at, 0
 			continue
 		}
 		lost++
 	}
-	return end
+	return end, last
 }
+
+// closed reports whether another long side follows beyond a side's last piece, one that is solid all along: then this is a box. other is the length of the side across.
+func (r *Reader) closed(pieces []luma.Piece, last, step int, other float64) bool {
+	n := len(pieces)
+	u, _ := pieces[last].Dir()
+	for k := 1; k <= 3 && k < n-1; k++ {
+		p := &pieces[((last+k*step)%n+n)%n]
+		v, l := p.Dir()
+		if l < closedShare*other || math.Abs(u.Cross(v)) < minSin {
+			continue
+		}
+		solid := 0
+		in := luma.Point{X: -v.Y, Y: v.X}.Mul(1.5) // the dark side, on the right hand
+		for i := range closedSpots {
+			q := p.From.Add(p.To.Sub(p.From).Mul((float64(i) + 0.5) / closedSpots))
+			t := r.level.Thresholds.At(int(q.X), int(q.Y)) << 8
+			dark, light := q.Add(in), q.Sub(in)
+			if r.level.At(dark.X, dark.Y) < t && r.level.At(light.X, light.Y) >= t {
+				solid++
+			}
+		}
+		return solid > closedSpots*7/8
+	}
+	return false
+}
+
+const (
+	closedShare = 0.5 // of the side across
+	closedSpots = 32
+)
 
 // add keeps a corner in the place of the same one from a coarser level.
 func (r *Reader) add(c corner) {

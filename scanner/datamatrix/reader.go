@@ -105,15 +105,17 @@ func (r *Reader) try(c *corner) {
 		if !q.Convex() {
 			continue
 		}
-		for _, p := range r.fit(q, luma.Quad{c.bows[0], c.bows[1], c.bows[0], c.bows[1]}, c.light) {
-			if r.read(&p, c.light) {
+		places := r.fit(q, luma.Quad{c.bows[0], c.bows[1], c.bows[0], c.bows[1]}, c.light)
+		for i := range places {
+			p := &places[i]
+			if r.read(p, c.light) {
 				return
 			}
 			if p.score < bendScore || r.Work < 0 {
 				continue
 			}
-			r.bend(&p, c.light)
-			if p.bent && r.read(&p, c.light) {
+			r.bend(p, c.light)
+			if p.bent && r.read(p, c.light) {
 				return
 			}
 		}

@@ -81,29 +81,32 @@ func (r *Reader) touch(p, along, out luma.Point, c *corner) (luma.Point, bool) {
 	start := p.Mul(1 / scale)
 	o := out.Mul(1 / out.Len()).Mul(along.Len())
 	length := int(along.Len()/scale) + 1
-	step := max(1, length/80)
-	last := 0.0
-	for a := sweep; a >= -sweep; a-- {
-		slope := math.Tan(float64(a) * math.Pi / 180)
-		dir := along.Add(o.Mul(slope))
+	step := max(1, length/64)
+	share := func(a int) float64 {
+		dir := along.Add(o.Mul(math.Tan(float64(a) * math.Pi / 180)))
 		hits, n := 0, 0
 		d := dir.Mul(1 / (scale * float64(length)))
 		for i := length / 12; i < length*7/8; i += step {
-			q := start.Add(d.Mul(float64(i)))
-			if r.isArea(l, q, c) {
+			if r.isArea(l, start.Add(d.Mul(float64(i))), c) {
 				hits++
 			}
 			n++
 		}
 		r.Work -= n
-		share := float64(hits) / float64(max(n, 1))
-		if share > touchShare {
-			// Between this degree and the one before: where the share is passed.
-			f := (share - touchShare) / max(share-last, 1e-6)
-			slope = math.Tan((float64(a) + min(f, 1)) * math.Pi / 180)
-			return along.Add(o.Mul(slope)), a < sweep
+		return float64(hits) / float64(max(n, 1))
+	}
+	for a := sweep; a >= -sweep; a -= sweepStep {
+		if share(a) <= touchShare {
+			continue
 		}
-		last = share
+		// Between this degree and the one before: where the share is passed.
+		last, now := 0.0, 0.0
+		for a += sweepStep - 1; now <= touchShare; a-- {
+			last, now = now, share(a)
+		}
+		f := min((now-touchShare)/max(now-last, 1e-6), 1)
+		slope := math.Tan((float64(a+1) + f) * math.Pi / 180)
+		return along.Add(o.Mul(slope)), a+1 < sweep
 	}
 	return luma.Point{}, false
 }

@@ -15,12 +15,15 @@ type Outlines struct {
 	Work int
 
 	dark   []uint64 // bit for each dark pixel, with a border of light ones
-	seen   []uint64 // bit for each pixel: the crack at its left side was followed already
+	seen   []uint64 // of the rows on which outlines are started, a bit for each pixel: the crack at its left or right side was followed already
 	stride int      // words to a row
-	path   []lattice
-	pieces []Piece
+	// crossed tells by 4*y + direction on which of the started rows a step from a lattice point in row y passes a crack; -1 for none.
+	crossed []int16
+	path    []lattice // the middle of every other crack
+	pieces  []Piece
 }
 
+// lattice is a place in half pixels.
 type lattice struct{ x, y int32 }
 
 // Piece is a straight piece of an outline, in pixels of its level; the dark side lies on the right of From to To as seen on the screen.
@@ -36,7 +39,7 @@ func (p *Piece) Dir() (Point, float64) {
 const (
 	outlineStep = 7    // rows between those on which outlines are started
 	maxOutline  = 8000 // lattice steps after which an outline is cut
-	maxAgain    = 60   // left cracks that are walked again where a cut outline meets itself
+	maxAgain    = 60   // started rows that are crossed again where a cut outline meets itself
 	minWalk     = 13   // lattice steps of a symbol's side
 	straight    = 1.25 // pixels that a straight piece may be off its outline
 )
@@ -48,19 +51,29 @@ func (o *Outlines) Each(l *Level, visit func([]Piece)) {
 	contrast := max(minHitContrast*2, l.Thresholds.Floor*3/4)
 	for y := outlineStep / 2; y < l.H && o.Work > 0; y += outlineStep {
 		pixels := l.Row(y)
-		row := o.dark[(y+1)*o.stride:][:o.stride]
+		row, seen := o.dark[(y+1)*o.stride:][:o.stride], o.seen[y/outlineStep*o.stride:][:o.stride]
 		for b := range row {
-			last := uint64(0)
+			before, after := uint64(0), uint64(0)
 			if b > 0 {
-				last = row[b-1] >> 63
+				before = row[b-1] >> 63
 			}
-			for starts := row[b] &^ (row[b]<<1 | last); starts != 0; starts &= starts - 1 {
-				x, k := b*64+bits.TrailingZeros64(starts), (y+1)*o.stride+b
-				// Bit x is pixel x-1. Across the start the picture has to change by more than noise does.
-				if light, dark := pixels[max(x-3, 0)], pixels[min(x, l.W-1)]; int(light)-int(dark) < contrast {
+			if b+1 < len(row) {
+				after = row[b+1] << 63
+			}
+			left, right := row[b]&^(row[b]<<1|before), row[b]&^(row[b]>>1|after)
+			for starts := (left | right) &^ seen[b]; starts != 0; starts &= starts - 1 {
+				bit := starts & -starts
+				k := bits.TrailingZeros64(starts)
+				x := b*64 + k // of the bits: pixel x-1
+				// Across the start the picture has to change by more than noise does.
+				side := 1
+				if left&bit != 0 {
+					side = -1
+				}
+				if light, dark := pixels[min(max(x-1+2*side, 0), l.W-1)], pixels[min(max(x-1-side, 0), l.W-1)]; int(light)-int(dark) < contrast || !o.upright(x, y+1, side) {
 					continue
 				}
-				if o.seen[k]&(starts&-starts) == 0 && o.follow(int32(x), int32(y+1)) {
+				if seen[b]&bit == 0 && o.follow(x, y+1, side) {
 					visit(o.straighten())
 				}
 			}
@@ -68,14 +81,51 @@ func (o *Outlines) Each(l *Level, visit func([]Piece)) {
 	}
 }
 
+// upright reports whether the crack at the left (side -1) or right side of the dark pixel (x, y) of the bits goes on straight for some rows up and down, as a side of
+// a symbol does, one of which is more upright than level. Most outlines of texture and noise have no such place in the rows that are looked at.
+func (o *Outlines) upright(x, y, side int) bool {
+	if y < 1+uprightReach || (y+2+uprightReach)*o.stride > len(o.dark) || x < uprightSlope+1 {
+		return true
+	}
+	up, down := o.cracks(x, y-uprightReach, side), o.cracks(x, y+uprightReach, side)
+	down = bits.Reverse64(down) >> (63 - 2*uprightSlope)
+	return up&(down|down<<1|down>>1) != 0
+}
+
+// cracks returns the cracks of one side in a row as bits, from uprightSlope pixels before x on to as many after it.
+func (o *Outlines) cracks(x, y, side int) uint64 {
+	from := x - uprightSlope - 1
+	i, k := y*o.stride+from>>6, from&63
+	m := o.dark[i] >> k
+	if k > 0 && i+1 < len(o.dark) {
+		m |= o.dark[i+1] << (64 - k)
+	}
+	// Bit 1 is the first pixel looked at.
+	if side < 0 {
+		m &^= m << 1
+	} else {
+		m &^= m >> 1
+	}
+	return m >> 1 & (1<<(2*uprightSlope+1) - 1)
+}
+
+const (
+	uprightReach = 3 // rows up and down
+	uprightSlope = 4 // pixels by which a side may move on the way
+)
+
 // paint sets the bits of the dark pixels. Column 0, row 0 and what lies behind the last ones are light, so that no outline leaves the bits.
 func (o *Outlines) paint(l *Level) {
 	o.stride = (l.W+1)/64 + 1
 	n := o.stride * (l.H + 2)
 	if cap(o.dark) < n {
-		o.dark, o.seen = make([]uint64, n), make([]uint64, n)
+		o.dark, o.seen, o.path = make([]uint64, n), make([]uint64, n/outlineStep+2*o.stride), make([]lattice, 0, maxOutline/2)
 	}
-	o.dark, o.seen = o.dark[:n], o.seen[:n]
+	o.dark, o.seen = o.dark[:n], o.seen[:(l.H/outlineStep+1)*o.stride]
+	o.crossed = o.crossed[:0]
+	for y := range l.H + 3 {
+		o.crossed = append(o.crossed, started(y-1), -1, started(y), -1)
+	}
 	clear(o.dark[:o.stride])
 	clear(o.dark[n-o.stride:])
 	clear(o.seen)
@@ -98,19 +148,42 @@ func (o *Outlines) paint(l *Level) {
 	}
 }
 
-// follow walks along an outline from the left crack of the dark pixel (x, y) of the bits, upwards first, the dark side on the right hand, until it is closed or
-// maxOutline steps long. It reports whether two straight sides of a symbol may be in it: they are two walks that do not turn back in either direction.
-// The path is in pixels of the level.
-func (o *Outlines) follow(x, y int32) bool {
-	o.path = o.path[:0]
-	startX, startY := x, y+1
-	px, py, dx, dy := startX, startY, int32(0), int32(-1)
-	var wayX, wayY int32 // of the walk at hand: the last steps across and along
-	length, walks, again := 0, 0, 0
-	for {
-		o.path = append(o.path, lattice{px - 1, py - 1})
-		if dy < 0 { // the crack passed is the left one of the pixel at the right hand
-			word, bit := int(py-1)*o.stride+int(px>>6), uint64(1)<<(px&63)
+// started returns the index of the row y of the bits among those on which outlines are started, or -1.
+func started(y int) int16 {
+	y -= 1 + outlineStep/2
+	if y < 0 || y%outlineStep != 0 {
+		return -1
+	}
+	return int16(y / outlineStep)
+}
+
+// follow walks along an outline from the left crack (side -1) of the dark pixel (x, y) of the bits upwards, or from its right crack downwards, the dark side on the
+// right hand, until it is closed or maxOutline steps long. It reports whether two straight sides of a symbol may be in it: they are two walks that do not turn back in
+// either direction. The turns are computed, not branched on, as no branch could be foreseen.
+func (o *Outlines) follow(x, y, side int) bool {
+	px, py, dir := x, y+1, up
+	if side > 0 {
+		px, py, dir = x+1, y, down
+	}
+	width := o.stride * 64
+	at := py*width + px // the lattice point, as that of the pixel to its lower right
+	start, startDir := at, dir
+	// By direction: to the pixels ahead on the right and the left hand, and to the next lattice point.
+	right, left := [4]int{-width, 0, -1, -width - 1}, [4]int{-width - 1, -width, 0, -1}
+	ahead := [4]int{-width, 1, width, -1}
+	length, walks, again, way := 0, 0, 0, 0 // way has the directions of the walk at hand
+	path, n, dark := o.path[:maxOutline/2], 0, o.dark
+	for step := 0; ; step++ {
+		if step&1 == 0 {
+			if n == len(path) {
+				break
+			}
+			path[n] = lattice{int32(2*(px-1) + dx[dir&3]), int32(2*(py-1) + dy[dir&3])}
+			n++
+		}
+		if row := int(o.crossed[py*4+dir]); row >= 0 { // the crack is that of a dark pixel at the right hand
+			p := px - dir>>1
+			word, bit := row*o.stride+p>>6, uint64(1)<<(p&63)
 			if o.seen[word]&bit != 0 {
 				if again++; again > maxAgain {
 					break // the rest was walked before, when this outline was cut
@@ -118,33 +191,35 @@ func (o *Outlines) follow(x, y int32) bool {
 			}
 			o.seen[word] |= bit
 		}
-		if dx == -wayX && dx != 0 || dy == -wayY && dy != 0 {
+		if way>>(dir^2)&1 != 0 {
 			if length >= minWalk {
 				walks++
 			}
-			length, wayX, wayY = 0, 0, 0
+			length, way = 0, 0
 		}
-		length, wayX, wayY = length+1, wayX|dx, wayY|dy
-		px, py = px+dx, py+dy
-		// The two pixels ahead, on the right and the left hand.
-		rx, ry := px+(dx-dy-1)>>1, py+(dy+dx-1)>>1
-		lx, ly := px+(dx+dy-1)>>1, py+(dy-dx-1)>>1
-		switch {
-		case o.dark[int(ry)*o.stride+int(rx>>6)]>>(rx&63)&1 == 0:
-			dx, dy = -dy, dx // right
-		case o.dark[int(ly)*o.stride+int(lx>>6)]>>(lx&63)&1 == 1:
-			dx, dy = dy, -dx // left
-		}
-		if px == startX && py == startY && dy < 0 || len(o.path) >= maxOutline {
+		length, way = length+1, way|1<<dir
+		at, px, py = at+ahead[dir&3], px+dx[dir&3], py+dy[dir&3]
+		r, l := at+right[dir&3], at+left[dir&3]
+		isRight, isLeft := int(dark[r>>6]>>(r&63)&1), int(dark[l>>6]>>(l&63)&1)
+		if dir = (dir + 1 - isRight - isRight&isLeft) & 3; at == start && dir == startDir {
 			break
 		}
 	}
-	o.Work -= len(o.path) / 2
+	o.path = path[:n]
+	o.Work -= n
 	if length >= minWalk {
 		walks++
 	}
 	return walks >= 2 || length >= 2*minWalk
 }
+
+// The directions of a step, clockwise.
+const (
+	up   = 0
+	down = 2
+)
+
+var dx, dy = [4]int{0, 1, 0, -1}, [4]int{-1, 0, 1, 0}
 
 // straighten cuts the path into straight pieces in one pass: from the start of a piece the directions in which a line may lead that passes each point so far
 // within the tolerance are a cone, which narrows until a point lies outside of it. Then a line is fitted to the piece.
@@ -156,33 +231,33 @@ func (o *Outlines) straighten() []Piece {
 		o.pieces = append(o.pieces, o.fit(a, b))
 		a = b
 	}
-	o.Work -= n / 2
+	o.Work -= n
 	return o.pieces
 }
 
-// reach returns the index at which the straight piece from index a ends, at most n. It looks at every other lattice point.
+// reach returns the index at which the straight piece from index a ends, at most n.
 func (o *Outlines) reach(a, n int) int {
 	p := o.path[a]
 	var left, right Point // the borders of the cone
 	open := true
-	for i := a + 4; i < n; i += 2 {
+	for i := a + 2; i < n; i++ {
 		q := o.path[i]
 		d := Point{float64(q.x - p.x), float64(q.y - p.y)}
 		r2 := d.X*d.X + d.Y*d.Y
-		if r2 < 4*straight*straight {
+		if r2 < 16*straight*straight {
 			if open {
 				continue
 			}
 			return i // came back to the start
 		}
-		k := straight / math.Sqrt(r2)
+		k := 2 * straight / math.Sqrt(r2)
 		l, r := Point{d.X + k*d.Y, d.Y - k*d.X}, Point{d.X - k*d.Y, d.Y + k*d.X}
 		if open {
 			left, right, open = l, r, false
 			continue
 		}
 		if left.Cross(d) < 0 || right.Cross(d) > 0 || d.X*(left.X+right.X)+d.Y*(left.Y+right.Y) <= 0 {
-			return i - 2
+			return i - 1
 		}
 		if left.Cross(l) > 0 {
 			left = l
@@ -199,15 +274,15 @@ func (o *Outlines) at(i int) lattice { return o.path[i%len(o.path)] }
 // fit returns the least-squares line through the path from index a to b, without its ends, cut off where the ends are next to it.
 func (o *Outlines) fit(a, b int) Piece {
 	p, q := o.at(a), o.at(b)
-	from, to := Point{float64(p.x), float64(p.y)}, Point{float64(q.x), float64(q.y)}
+	from, to := Point{float64(p.x) / 2, float64(p.y) / 2}, Point{float64(q.x) / 2, float64(q.y) / 2}
 	n := b - a
-	if n < 12 {
+	if n < 6 {
 		return Piece{from, to}
 	}
-	skip := n / 8
+	skip := max(n/8, 1)
 	var s, sx, sy, sxx, sxy, syy float64
 	for i := a + skip; i <= b-skip; i++ {
-		x, y := float64(o.at(i).x), float64(o.at(i).y)
+		x, y := float64(o.at(i).x)/2, float64(o.at(i).y)/2
 		s, sx, sy, sxx, sxy, syy = s+1, sx+x, sy+y, sxx+x*x, sxy+x*y, syy+y*y
 	}
 	c := Point{sx / s, sy / s}
