@@ -146,7 +146,7 @@ func (s *Scanner) scanQR() {
 // corners translates corners on the finest level, which may have a border, to the frame.
 func (s *Scanner) corners(q luma.Quad) (c [4]Point) {
 	for i, p := range q {
-		c[i] = Point(p.Sub(s.look.Origin).Mul(1 / s.look.Zoom))
+		c[i] = s.place(p)
 	}
 	return c
 }

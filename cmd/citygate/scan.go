@@ -29,13 +29,15 @@ const (
 
 const maxRepeat = 10_000
 
-const scanUsage = `usage: citygate scan [--json] [--formats LIST] [--repeat N] FILE…
+const scanUsage = `usage: citygate scan [--json] [--formats LIST] [--repeat N] [--debug OUT.png] FILE…
 
 Reads the codes in PNG, JPEG, PGM, GIF, BMP and WebP pictures.
 
   --json           one line of JSON for each file
   --formats LIST   formats to look for, such as qr,datamatrix,aztec (default: all)
   --repeat N       scan each picture N times and give the median time (default: 1)
+  --debug OUT.png  draw what the scanner saw and tried in the one FILE, and say
+                   it: levels, finder patterns, attempts, sampled modules
 
 Exit status: 0 if all files could be read, also when no code is in them; 3 if
 a file could not be read, or for wrong usage.
@@ -46,6 +48,7 @@ type scanFlags struct {
 	json    bool
 	formats scanner.Formats
 	repeat  int
+	debug   string // file of the picture; "": none
 	files   []string
 }
 
@@ -56,6 +59,7 @@ type scanResult struct {
 	Height  int          `json:"height"`
 	Symbols []scanSymbol `json:"symbols"`
 	ScanMS  float64      `json:"scan_ms"`
+	Trace   *scanTrace   `json:"trace,omitempty"` // with --debug
 }
 
 type scanSymbol struct {
@@ -90,7 +94,14 @@ func runScan(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.
 			code = scanUnreadable
 			continue
 		}
-		if err := printScan(stdout, o.json, scanFrame(s, file, frame, o.repeat)); err != nil {
+		r := scanFrame(s, file, frame, o.repeat)
+		if o.debug != "" {
+			if err := debugScan(s, frame, o.debug, &r); err != nil {
+				fmt.Fprintf(stderr, "citygate scan: %v\n", err)
+				return scanUnreadable
+			}
+		}
+		if err := printScan(stdout, o.json, r); err != nil {
 			fmt.Fprintf(stderr, "citygate scan: write the answer: %v\n", err)
 			return scanUnreadable
 		}
@@ -104,6 +115,7 @@ func parseScan(args []string) (scanFlags, error) {
 	set.SetOutput(io.Discard)
 	set.BoolVar(&o.json, "json", false, "")
 	set.IntVar(&o.repeat, "repeat", 1, "")
+	set.StringVar(&o.debug, "debug", "", "")
 	formats := set.String("formats", "all", "")
 	if err := set.Parse(args); err != nil {
 		return o, err
@@ -117,6 +129,9 @@ func parseScan(args []string) (scanFlags, error) {
 	}
 	if o.files = set.Args(); len(o.files) == 0 {
 		return o, errors.New("no file is given")
+	}
+	if o.debug != "" && len(o.files) > 1 {
+		return o, errors.New("--debug draws one file at a time")
 	}
 	return o, nil
 }
@@ -192,6 +207,9 @@ func printScan(w io.Writer, asJSON bool, r scanResult) error {
 		if _, err := fmt.Fprintf(w, "  %-10s %s\n", s.Format, printable(s.Text)); err != nil {
 			return err
 		}
+	}
+	if r.Trace != nil {
+		return printTrace(w, r.Trace)
 	}
 	return nil
 }

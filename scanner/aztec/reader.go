@@ -49,6 +49,7 @@ func (r *Reader) Read(look *luma.Look) []Found {
 func (r *Reader) try(e *bullseye) {
 	p, m, ok := r.orient(e)
 	if !ok {
+		r.traceEye(e)
 		return
 	}
 	if m.rune >= 0 {
@@ -69,10 +70,12 @@ func (r *Reader) try(e *bullseye) {
 			r.decoder.Erasures = a.erasures
 			if s, ok := r.decoder.symbol(&s, m); ok {
 				r.keep(&p, s, e.light)
+				r.tracePlace(&p, luma.FateRead, e.light)
 				return
 			}
 		}
 	}
+	r.tracePlace(&p, "error correction fails", e.light)
 }
 
 // attempts are the strengths of sharpening, in 1/256, and the surroundings, in modules, with which a sampled symbol is judged, and whether erasures are tried.

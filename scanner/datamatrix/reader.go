@@ -32,6 +32,7 @@ type Reader struct {
 	grid     luma.Grid
 	mirrored []int16
 	decoder  *Decoder
+	traced   bool // a place of the corner at hand was sampled
 	found    []Found
 }
 
@@ -57,7 +58,10 @@ func (r *Reader) Read(look *luma.Look) []Found {
 		c := &r.corners[i]
 		before, n := r.Work, len(r.found)
 		if !r.inside(c) {
-			r.try(c)
+			r.traced = false
+			if r.try(c); !r.traced && len(r.found) == n {
+				r.traceCorner(i, c)
+			}
 		}
 		if len(r.found) > n {
 			r.Work = before // only what was in vain counts
@@ -152,6 +156,7 @@ func (r *Reader) read(p *place, light bool) bool {
 		r.decoder.Erasures = a.erasures
 		if s, ok := r.decoder.Decode(&m); ok {
 			r.keep(s, p.quad, light)
+			r.tracePlace(p, luma.FateRead, light)
 			return true
 		}
 		if rows == cols && !a.erasures {
@@ -159,10 +164,12 @@ func (r *Reader) read(p *place, light bool) bool {
 			if s, ok := r.decoder.Decode(&m); ok {
 				q := p.quad
 				r.keep(s, luma.Quad{q[2], q[1], q[0], q[3]}, light)
+				r.tracePlace(p, luma.FateRead, light)
 				return true
 			}
 		}
 	}
+	r.tracePlace(p, "error correction fails", light)
 	return false
 }
 

@@ -15,6 +15,7 @@ type Look struct {
 	small  Image   // a small frame with a border
 	Origin Point   // of the frame, in pixels of Levels[0]
 	Zoom   float64 // pixels of Levels[0] to one of the frame
+	Trace  *Trace  // what readers tried; nil: nobody asks
 }
 
 const (

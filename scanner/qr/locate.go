@@ -54,7 +54,7 @@ const (
 
 // try reads the symbol of a triple. With plain it puts off what has no plain timing patterns.
 func (r *Reader) try(t *triple, plain bool) (Found, bool) {
-	t.done = true
+	t.done, r.stage = true, atFinders
 	g := legs{tl: &r.finders[t.tl], tr: &r.finders[t.tr], bl: &r.finders[t.bl]}
 	g.light = g.tl.Light
 	if !r.measure(&g) {
@@ -66,6 +66,7 @@ func (r *Reader) try(t *triple, plain bool) (Found, bool) {
 	if n < 18 || n > maxSide+12 {
 		return Found{}, false
 	}
+	r.stage = atTiming
 	if plain && (r.top(&g, n) > timingPlain || r.left(&g, n) > timingPlain) {
 		t.done = false
 		return Found{}, false
@@ -77,6 +78,7 @@ func (r *Reader) try(t *triple, plain bool) (Found, bool) {
 	if closed {
 		r.closed++
 	}
+	r.stage = atFunction
 	return r.readLegs(&g, n)
 }
 

@@ -42,6 +42,7 @@ type Reader struct {
 	alone   []int       // finders without a symbol
 	guessed luma.Finder // one that was not seen
 	closed  int         // triples that were tried without timing patterns
+	stage   stage       // how far the triple at hand came
 	decoder *Decoder
 	marks   marks
 	line    []int // gray along a timing pattern
@@ -100,6 +101,8 @@ func (r *Reader) tryAll(plain, blurred bool) {
 			r.used[t.tl], r.used[t.tr], r.used[t.bl] = true, true, true
 			r.found = append(r.found, s)
 			r.useInside(&s.Corners)
+		} else {
+			r.traceTriple(t)
 		}
 	}
 }

@@ -121,6 +121,8 @@ func (r *Reader) read(p *place, light bool) (Found, bool) {
 		}
 	}
 	r.miss(p, light)
+	r.stage = atModules
+	r.tracePlace(p, string(atModules), Symbol{}, light)
 	if p.score > clearScore {
 		return Found{}, false
 	}
@@ -185,5 +187,6 @@ func (r *Reader) result(p *place, s Symbol, light bool) Found {
 	if s.Mirrored {
 		f.Corners[1], f.Corners[3] = f.Corners[3], f.Corners[1]
 	}
+	r.tracePlace(p, luma.FateRead, s, light)
 	return f
 }
