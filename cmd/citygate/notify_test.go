@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -49,4 +51,36 @@ func TestServiceManagerIsToldAndTheWatchdogFed(t *testing.T) {
 			t.Errorf("at the end %q", got)
 		}
 	}
+}
+
+// A pipeline that hangs starves the watchdog, though the goroutine that feeds it runs on; one that goes on is fed again.
+func TestWatchdogStarvesWithThePipeline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		const every = 10 * time.Second // WatchdogSec=30
+		last, fed := time.Now(), 0
+		go feedWatchdog(ctx, every, func() time.Time { return last }, func() { fed++ })
+		pass := func(d time.Duration) int {
+			before := fed
+			time.Sleep(d)
+			synctest.Wait()
+			return fed - before
+		}
+		for range 3 {
+			last = time.Now().Add(every)
+			if n := pass(every); n != 1 {
+				t.Fatalf("fed %d times in %v of progress, want once", n, every)
+			}
+		}
+		if n := pass(30 * time.Second); n > 0 {
+			t.Errorf("fed %d times in half a minute without progress", n)
+		}
+		last = time.Now().Add(every)
+		if n := pass(every); n != 1 {
+			t.Errorf("fed %d times after the pipeline went on, want once", n)
+		}
+		cancel()
+		synctest.Wait()
+	})
 }

@@ -163,15 +163,22 @@ func (d *daemon) notify(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	tick := time.NewTicker(every / 3)
+	feedWatchdog(ctx, every/3, d.progress, func() { send(systemd.SdNotifyWatchdog) })
+	return nil
+}
+
+// feedWatchdog tells the watchdog at each interval that the gateway lives, unless the pipeline has been without progress for
+// hungAfter: a daemon whose frames, verdicts or events hang is one to restart, however well its other parts do.
+func feedWatchdog(ctx context.Context, every time.Duration, progress func() time.Time, tell func()) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
-			if time.Since(d.progress()) < hungAfter {
-				send(systemd.SdNotifyWatchdog)
+			if time.Since(progress()) < hungAfter {
+				tell()
 			}
 		}
 	}
