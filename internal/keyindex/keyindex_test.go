@@ -190,3 +190,39 @@ func BenchmarkRows(b *testing.B) {
 		i++
 	}
 }
+
+// FuzzOpen reads anything as an index: it is taken whole, or as an empty one.
+func FuzzOpen(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "index")
+	x := open(f, path)
+	for i := range uint64(300) {
+		x.Put(fmt.Sprint(i), i)
+	}
+	if err := x.Flush([]byte("state")); err != nil {
+		f.Fatal(err)
+	}
+	good, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(good[:44])
+	f.Add([]byte("keyidx01"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(t.TempDir(), "index")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		x := open(t, path)
+		defer x.Close()
+		for i := range 3 {
+			if _, err := x.Rows(fmt.Sprint(i)); err != nil && !errors.Is(err, keyindex.ErrDamaged) {
+				t.Fatal(err)
+			}
+		}
+		x.Put("a", 1)
+		if err := x.Flush([]byte("more")); err != nil && !errors.Is(err, keyindex.ErrDamaged) {
+			t.Fatal(err)
+		}
+	})
+}

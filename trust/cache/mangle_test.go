@@ -8,7 +8,7 @@ import (
 	"citygate/trust/ledger/ledgertest"
 )
 
-// No changed or missing byte of a bundle or a tile gets into the view.
+// No changed bit and no missing byte of a bundle or a tile gets into the view.
 func TestMangledBytesAreRefused(t *testing.T) {
 	w := newWorld(t)
 	w.sync(t)
@@ -30,15 +30,18 @@ func TestMangledBytesAreRefused(t *testing.T) {
 			}
 		}
 		for i, whole := 0, 1; i < whole; i++ {
-			for _, cut := range []bool{false, true} {
+			for bit := range 9 { // the last one cuts off
+				if whole > 200 && bit < 8 && bit != i%8 {
+					continue // the directory checks signatures each time: one bit of each byte there
+				}
 				w.src.SetFault(func(_, resource string, b []byte) ([]byte, error) {
 					if resource != tc.resource {
 						return b, nil
 					}
-					if whole = len(b); cut {
+					if whole = len(b); bit == 8 {
 						return b[:i], nil
 					}
-					b[i] ^= 1 << (i % 8)
+					b[i] ^= 1 << bit
 					return b, nil
 				})
 				if err := w.c.Apply(t.Context(), tc.log, raw, w.src); err == nil {

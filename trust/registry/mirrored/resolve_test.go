@@ -21,11 +21,16 @@ import (
 // record logs a public record.
 func (w *world) record(object string, language string) {
 	w.t.Helper()
+	w.city.Records.Append(recordEntry(w.t, object, language))
+}
+
+func recordEntry(t testing.TB, object, language string) []byte {
+	t.Helper()
 	body, err := code.EncodeBody(false, code.Claims{Nodes: "156.1301.01", Object: object, Language: language})
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	w.city.Records.Append(code.EntryOf(body))
+	return code.EntryOf(body)
 }
 
 func id(t *testing.T, s string) cityid.ID {
