@@ -191,7 +191,6 @@ func (l *lens) answer(ctx context.Context, s sighting) {
 	g.testRead.CompareAndSwap(s.test, false)
 	if !s.test {
 		g.decide.Remember(s.verdict, reason, now)
-		g.used(s, reason, now)
 	}
 	l.held[s.stay] = scan{s.key, s.nonce, reason.Class() == trust.Accepted}
 	g.o.Screen.Answer(l.screenAnswer(s, reason, now, epoch, seq))
@@ -200,6 +199,9 @@ func (l *lens) answer(ctx context.Context, s sighting) {
 		if !opens {
 			g.log.Info("gate was busy", "seq", seq)
 		}
+	}
+	if !s.test {
+		g.used(s, reason, now)
 	}
 	g.show(kiosk.State{State: kiosk.StateIdle})
 	g.o.Metrics.answered(reason, g.o.Now().Sub(s.frameAt))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +16,9 @@ import (
 )
 
 const testHost = "ID.SJZ.EXAMPLE"
+
+// officeHolder is whose codes the office's ticket and staff code are.
+var officeHolder = ledgertest.Key("office holder")
 
 // office is a nation with one registry, and the texts of some of its codes.
 type office struct {
@@ -40,10 +44,19 @@ func newOffice(t *testing.T) *office {
 	add("revoked", code.Claims{Nodes: "156.1301.01", Object: "LAMP.000422", Kind: code.KindStreetAsset})
 	add("expired", code.Claims{Nodes: "156.1301.01", Object: "LAMP.000423", Kind: code.KindStreetAsset, NotAfter: o.Time.Unix() - 60})
 	add("elsewhere", code.Claims{Nodes: "156.1301.01", Object: "LAMP.000424", Kind: code.KindStreetAsset, Places: []string{"MA.156.1302"}})
+	holder := officeHolder.Public().(ed25519.PublicKey)
+	add("ticket", code.Claims{Nodes: "156.1301.02", Object: "TICKET.0007", Kind: code.KindTicket, Holder: holder})
+	add("staff", code.Claims{Nodes: "156.1301.02", Object: "STAFF.0012", Kind: code.KindStaff, Holder: holder})
 	r.Records.Pad()
 	o.SetStatus(r, index["revoked"], ledger.Revoked)
 	for name, body := range bodies {
 		c := code.Code{Key: issuer.Index, Body: body, Index: index[name], Path: r.Records.Path(index[name])}
+		if name == "ticket" || name == "staff" { // kinds of which every policy wants the signature
+			var err error
+			if c.Sig, err = code.Sign(issuer.Private, code.AlgEd25519, c.Key, c.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
 		text, err := code.Text(testHost, c)
 		if err != nil {
 			t.Fatal(err)

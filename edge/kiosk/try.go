@@ -84,6 +84,7 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request) {
 	}
 	said.Outline, said.Nonce = outline, s.hub.shownNonce()
 	if answer != nil {
+		answer.Staff = false // there is no staff mode here
 		var kind *uint64
 		if answer.Kind != 0 {
 			kind = &answer.Kind
