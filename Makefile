@@ -49,7 +49,7 @@ bench-%: deps-test
 	$(GO) test -tags '$(TAGS)' -count 1 -v -p 1 $(figures-$*) -figures $(CURDIR)/$(VAR)/bench/$*.jsonl
 
 soak: deps ## the long forms of the fault tests; CYCLES kills each, and the seed is printed
-	$(GO) test -v -timeout 3h -run KilledAtRandom ./sync/outbox -cycles $(CYCLES)
+	$(GO) test -v -timeout 3h -run 'KilledAtRandom|PowerCut' ./sync/outbox -cycles $(CYCLES)
 	$(GO) test -v -timeout 3h -run KilledIngest ./fleet/ingest -cycles $(CYCLES)
 	$(GO) test -v -timeout 6h -run KilledEverywhere ./cmd/cityfleet -cycles $(CYCLES)
 	$(GO) test -v -timeout 3h -run 'NetworkOfItsOwn|WeekWithout' ./sync/uplink -long

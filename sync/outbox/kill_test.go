@@ -30,6 +30,14 @@ func childIfAsked() {
 		fmt.Println("ok")
 		os.Exit(0)
 	}
+	if what := os.Getenv(diskVar); what != "" {
+		flag.Parse() // the kind of run is told by -cycles
+		if err := badDisk(what); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	path := os.Getenv(childVar)
 	if path == "" {
 		return
