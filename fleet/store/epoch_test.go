@@ -114,13 +114,17 @@ func TestBirths(t *testing.T) {
 	if len(kinds(t, s, "k-1")) != 0 {
 		t.Error("a restart is a finding")
 	}
+	// A device without a clock boots at the same time again, so its connection has the same number.
+	if !say(wire.StateOn, 11, 3) || !say(wire.StateOn, 11, 4) || say(wire.StateOff, 11, 3) || presence() != fleet.PresenceOn {
+		t.Error("two lives with one connection number are taken for one")
+	}
 	say(wire.StateOn, 12, 1)
 	if got := kinds(t, s, "k-1"); !slices.Equal(got, []string{"clone 0-0"}) {
 		t.Errorf("an epoch that comes back: findings %q", got)
 	}
 	// A stranger among others stops nobody.
 	errs, err := s.Observe(t.Context(), []store.Observation{{Device: "k-9", Birth: &wire.Birth{State: wire.StateOn}},
-		{Device: "k-1", Birth: &wire.Birth{State: wire.StateOff, Conn: 12}}})
+		{Device: "k-1", Birth: &wire.Birth{State: wire.StateOff, Conn: 12, Epoch: 1}}})
 	if err != nil || !errors.Is(errs[0], fleet.ErrUnknownDevice) || errs[1] != nil || presence() != fleet.PresenceOff {
 		t.Errorf("stranger: %v, %v", errs, err)
 	}

@@ -84,12 +84,13 @@ func (s *Store) observe(ctx context.Context, tx *sql.Tx, id int64, o Observation
 }
 
 func (s *Store) birth(ctx context.Context, tx *sql.Tx, id int64, device string, b wire.Birth) (what string, err error) {
-	var conn int64
+	var conn, epoch int64
 	var online int
-	if err := tx.QueryRowContext(ctx, `SELECT connection, online FROM devices WHERE id = $1`, id).Scan(&conn, &online); err != nil {
+	if err := tx.QueryRowContext(ctx, `SELECT connection, epoch, online FROM devices WHERE id = $1`, id).Scan(&conn, &epoch, &online); err != nil {
 		return "", fmt.Errorf("read connection: %w", err)
 	}
-	same := uint64(conn) == b.Conn
+	// Devices without a clock that begin at the same time each time may take the same connection number in two lives.
+	same := uint64(conn) == b.Conn && uint64(epoch) == b.Epoch
 	if b.State == wire.StateOff {
 		if online != onlineUnknown && !same || online == onlineNo {
 			return "", nil

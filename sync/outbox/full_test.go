@@ -290,3 +290,46 @@ func TestAnotherDevicesFile(t *testing.T) {
 		t.Errorf("opened for another device: %v", err)
 	}
 }
+
+// TestReadOnlyDisk: a disk that became read-only keeps the outbox from opening and costs it nothing.
+func TestReadOnlyDisk(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting a small tmpfs needs root")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=12m"); err != nil {
+		t.Skipf("a small tmpfs cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	path := filepath.Join(dir, "outbox.db")
+	b := start(t, path, outbox.Options{})
+	counts := map[string]uint64{}
+	mixed(t, b, 300, counts)
+	b.stop(t)
+	remount := func(flags uintptr) {
+		t.Helper()
+		if err := syscall.Mount("tmpfs", dir, "", syscall.MS_REMOUNT|flags, ""); err != nil {
+			t.Skipf("it cannot be mounted again: %v", err)
+		}
+	}
+	remount(syscall.MS_RDONLY)
+	if b, err := outbox.Open(path, outbox.Options{Device: device}); err == nil {
+		b.Close()
+		t.Error("an outbox that cannot be written was opened")
+	}
+	remount(0)
+	b = start(t, path, outbox.Options{})
+	if b.Quarantined() != "" {
+		t.Error("the file was set aside")
+	}
+	events, _ := account(t, drain(t, b))
+	for k, n := range counts {
+		if events[k] != n {
+			t.Errorf("%s: %d of %d are there", k, events[k], n)
+		}
+	}
+}

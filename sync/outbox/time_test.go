@@ -87,3 +87,46 @@ func TestOldestAge(t *testing.T) {
 		t.Errorf("stats %+v", s)
 	}
 }
+
+// TestClockThatJumps: years forth and back, and starts at one and the same time, as of devices without a clock that
+// begin in 1970 each time: numbers and chains do not hang on it, every start is an epoch of its own that names the one
+// before, and no age is negative.
+func TestClockThatJumps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	boot := time.Unix(0, 0)
+	now := boot
+	o := outbox.Options{Now: func() time.Time { return now }}
+	var epochs []uint64
+	for range 3 {
+		now = boot
+		b := start(t, path, o)
+		epochs = append(epochs, b.Epoch())
+		for _, jump := range []time.Duration{0, 30 * 365 * 24 * time.Hour, -10 * 365 * 24 * time.Hour, -40 * 365 * 24 * time.Hour, time.Hour} {
+			now = now.Add(jump)
+			mustAppend(t, b, scan("valid"))
+			if s := b.Stats(t.Context()); s.Oldest < 0 {
+				t.Errorf("the oldest event waits for %v", s.Oldest)
+			}
+		}
+		b.stop(t)
+	}
+	b := start(t, path, o)
+	defer b.stop(t)
+	got := drain(t, b)
+	if events(got) != 3*6+1 {
+		t.Errorf("%d events are there", events(got))
+	}
+	seen := map[uint64]bool{}
+	for i, batch := range got {
+		if seen[batch.Epoch] = true; i == 0 {
+			continue
+		}
+		e, err := batch.Event(0)
+		if err != nil || e.Before == nil || e.Before.Epoch != got[i-1].Epoch || e.Before.Chain != got[i-1].Chain() {
+			t.Errorf("epoch %x begins with %+v, %v", batch.Epoch, e.Before, err)
+		}
+	}
+	if len(seen) != 4 || seen[epochs[0]] != true {
+		t.Errorf("%d epochs of 4 starts", len(seen))
+	}
+}
