@@ -26,7 +26,7 @@ func TestPostgreSQL(t *testing.T) {
 		t.Skip("this is the second run")
 	}
 	pg := pgtest.Start(t, "fsync=off")
-	cmd := exec.Command(os.Args[0], "-test.skip=^(TestPostgreSQL|TestDatabaseKilled|TestFigures)$", "-rapid.checks=5", "-test.timeout=100s")
+	cmd := exec.Command(os.Args[0], "-test.skip=^(TestPostgreSQL|TestDatabaseKilled|TestFigures)$", "-rapid.checks=5", "-test.timeout=5m")
 	cmd.Env = append(os.Environ(), postgresEnv+"="+pg.URL(""))
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -110,9 +110,12 @@ func TestTrustDataComesDown(t *testing.T) {
 		g.expect(t, "file sjz-records tile/0/000 tile")
 	}
 	g.Want("sjz-records", "tile/entries/000")
-	n := <-needs
-	if fmt.Sprint(n.Log, n.Resources) != "sjz-records[tile/entries/000]" {
-		t.Fatalf("need %+v", n)
+	for n := range needs { // a broker that took its time with the tile may have been asked for it, too
+		if got := fmt.Sprint(n.Log, n.Resources); got == "sjz-records[tile/entries/000]" {
+			break
+		} else if got != "sjz-records[tile/0/000]" {
+			t.Fatalf("need %+v", n)
+		}
 	}
 	publish(t, c, wire.TopicTrust("sjz-records", "tile/entries/000"), true, []byte("bundle"))
 	g.expect(t, "file sjz-records tile/entries/000 bundle")
