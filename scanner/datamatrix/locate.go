@@ -42,10 +42,10 @@ func (r *Reader) find() {
 func (r *Reader) pair(pieces []luma.Piece) {
 	n := len(pieces)
 	for i := range pieces {
-		u, lu := pieces[i].Dir()
-		if lu < minPiece {
+		if pieces[i].Shorter(minPiece) {
 			continue
 		}
+		u, lu := pieces[i].Dir()
 		gap := 0.0
 		for k := 1; k < min(n, 5); k++ {
 			j := (i + k) % n

@@ -36,11 +36,18 @@ func (p *Piece) Dir() (Point, float64) {
 	return d.Mul(1 / max(l, 1e-9)), l
 }
 
+// Shorter reports whether the piece is shorter than l, without a root.
+func (p *Piece) Shorter(l float64) bool {
+	d := p.To.Sub(p.From)
+	return d.Dot(d) < l*l
+}
+
 const (
 	outlineStep = 7    // rows between those on which outlines are started
 	maxOutline  = 8000 // lattice steps after which an outline is cut
 	maxAgain    = 60   // started rows that are crossed again where a cut outline meets itself
 	minWalk     = 13   // lattice steps of a symbol's side
+	reachStep   = 2    // points of the path from one that is looked at to the next
 	straight    = 1.25 // pixels that a straight piece may be off its outline
 )
 
@@ -240,7 +247,7 @@ func (o *Outlines) reach(a, n int) int {
 	p := o.path[a]
 	var left, right Point // the borders of the cone
 	open := true
-	for i := a + 2; i < n; i++ {
+	for i := a + reachStep; i < n; i += reachStep {
 		q := o.path[i]
 		d := Point{float64(q.x - p.x), float64(q.y - p.y)}
 		r2 := d.X*d.X + d.Y*d.Y
@@ -257,7 +264,7 @@ func (o *Outlines) reach(a, n int) int {
 			continue
 		}
 		if left.Cross(d) < 0 || right.Cross(d) > 0 || d.X*(left.X+right.X)+d.Y*(left.Y+right.Y) <= 0 {
-			return i - 1
+			return i - reachStep
 		}
 		if left.Cross(l) > 0 {
 			left = l
