@@ -126,6 +126,7 @@ func TestPageForEveryone(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"keyboard order and names": keyboardOrderAndNames, "nothing moves and everything fits": nothingMovesAndEverythingFits,
 		"nothing of the last person": nothingOfTheLastPerson, "spoken": spokenByTheKiosksOwnVoice,
+		"sounds": soundsComeWithThePicture,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, ctx) })
 	}
@@ -262,43 +263,5 @@ func nothingOfTheLastPerson(t *testing.T, ctx context.Context) {
 	}
 	if !strings.Contains(during, "7Q2F") || !strings.Contains(during, "石家庄市城市管理局") {
 		t.Error("the answer was not shown at all")
-	}
-}
-
-// voices is a script that gives the browser three voices, of which only one is the kiosk's own, and keeps what is said.
-const voices = `(() => {
-  window.said = [];
-  window.SpeechSynthesisUtterance = class { constructor(t) { this.text = t; } };
-  Object.defineProperty(window, 'speechSynthesis', {value: {
-    getVoices: () => [{lang: 'zh-CN', localService: false}, {lang: 'zh_CN', localService: true, name: 'own'}, {lang: 'en-US', localService: false}],
-    cancel: () => said.push('cancel'), speak: u => said.push([u.voice.name, u.lang, u.text].join('|')),
-  }});
-})()`
-
-func spokenByTheKiosksOwnVoice(t *testing.T, ctx context.Context) {
-	s, tab := open(t, ctx, options("zh-CN", "day"), 640, 400)
-	if err := chromedp.Run(tab, chromedp.Evaluate(voices, nil)); err != nil {
-		t.Fatal(err)
-	}
-	english := lamp("revoked", kiosk.ClassRefused)
-	english.Lang = "en"
-	var said []string
-	for _, step := range []struct {
-		show kiosk.Answer
-		head string
-		want string
-	}{
-		{lamp("valid", kiosk.ClassAccepted), "有效", "cancel,own|zh-CN|有效。已核验，请继续。"},
-		{bare("foreign", kiosk.ClassRefused), "不是城市码", ""},
-		{english, "Code withdrawn", "cancel"},
-	} {
-		s.Answer(step.show)
-		if err := chromedp.Run(tab, chromedp.Evaluate(`new Promise((done, fail) => { const end = Date.now() + 10000, look = () =>
-			document.getElementById('head').textContent === `+"'"+step.head+"'"+` ? done(said.splice(0)) : Date.now() > end ? fail(new Error('not shown')) : setTimeout(look, 5); look(); })`, &said, awaitPromise)); err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.Join(said, ","); got != step.want {
-			t.Errorf("%s: said %q, want %q", step.head, got, step.want)
-		}
 	}
 }

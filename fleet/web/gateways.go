@@ -161,15 +161,18 @@ func (s *Server) gatewaysCSV(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="gateways.csv"`)
 	out := csv.NewWriter(w)
-	rows := [][]string{{"device", "title", "place", "state", "worst_condition", "since", "heard", "epoch", "stored_to", "software", "trust_age_s"}}
+	rows := [][]string{{"device", "title", "place", "state", "worst_condition", "since", "heard", "epoch", "stored_to", "software", "trust_age_s", "frames_per_s"}}
 	now := s.o.Now()
 	for _, g := range found {
-		age := ""
+		age, frames := "", ""
+		if g.Health != nil && g.Health.FrameMilliHz > 0 {
+			frames = strconv.FormatFloat(float64(g.Health.FrameMilliHz)/1000, 'f', 1, 64)
+		}
 		if d, ok := g.TrustAge(now); ok {
 			age = strconv.FormatInt(int64(d/time.Second), 10)
 		}
 		rows = append(rows, []string{g.Name, cell(g.Title), g.Place, g.State.String(), cell(g.Worst().Code), stampOrEmpty(g.Worst().Since),
-			stampOrEmpty(g.Heard), epochText(g.Epoch), strconv.FormatUint(g.Mark, 10), cell(g.Software()), age})
+			stampOrEmpty(g.Heard), epochText(g.Epoch), strconv.FormatUint(g.Mark, 10), cell(g.Software()), age, frames})
 	}
 	return out.WriteAll(rows)
 }

@@ -267,7 +267,8 @@ function onAnswer(e) {
   shown = '';
   render();
   sill(left, hold);
-  if (a.verdict !== 'foreign') { sound(a.class); speak(); }
+  if (a.verdict === 'foreign') sound('found');                   // a poster's web link is no matter for the whole street
+  else { sound(a.class); speak(); }
 }
 function onState(e) {
   const next = JSON.parse(e.data), looking = s => s.state === 'aiming' || s.state === 'checking';
