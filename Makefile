@@ -23,8 +23,11 @@ build: deps
 	@[ -x $(BIN)/citydemo ] || echo "building; the first time takes a few minutes, most of it for OpenCV and SQLite" >&2
 	@$(GO) build -tags '$(TAGS)' -o $(BIN)/ ./cmd/...
 
-# Four packages at once also on two cores: the tests with processes and disks wait more than they compute.
+# Four packages at once also on two cores: the tests with processes and disks wait more than they compute. All is compiled
+# before, since some tests build the commands themselves, and a test's time is limited: OpenCV's C++ takes longer than that
+# on a slow machine.
 test: deps deps-test ## all tests; ends with go test's own lines
+	@$(GO) build -tags '$(TAGS)' ./...
 	$(GO) test -p 4 -tags '$(TAGS)' ./...
 
 check: deps ## form, vet, staticcheck, import rules, tidy go.mod
