@@ -23,9 +23,9 @@ const MaxMissed = 3
 type Missed struct {
 	Keep bool // whether samples are wanted
 
-	list     [MaxMissed]Sample
-	n        int
-	low, top []int32
+	list  [MaxMissed]Sample
+	n     int
+	blind luma.Blind
 }
 
 // Reset forgets all samples.
@@ -61,7 +61,7 @@ func (m *Missed) Add(s Sample) {
 		soft := append(m.list[at].Soft[:0], s.Soft...)
 		m.list[at] = s
 		m.list[at].Soft, m.list[at].Gray = soft, nil
-		m.weigh(&s, soft)
+		m.blind.Discount(s.W, s.H, s.Gray, soft)
 	}
 }
 

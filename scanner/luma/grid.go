@@ -13,6 +13,7 @@ type Grid struct {
 	sum         []int64
 	dark        []int64
 	count       []int32
+	blind       Blind
 }
 
 // Resize sets the number of modules.

@@ -73,8 +73,8 @@ func (r *Reader) findPattern(c, u, v luma.Point, radius float64, light bool) (lu
 func (r *Reader) alignBR(p *place, light bool, best *place, ok *bool) {
 	n := float64(side(p.version))
 	c := luma.Point{X: n - 6.5, Y: n - 6.5}
-	at := p.h.At(c)
-	u, v := p.h.At(c.Add(luma.Point{X: 1})).Sub(at), p.h.At(c.Add(luma.Point{Y: 1})).Sub(at)
+	at := p.at(c)
+	u, v := p.at(c.Add(luma.Point{X: 1})).Sub(at), p.at(c.Add(luma.Point{Y: 1})).Sub(at)
 	found, s := r.findPattern(at, u, v, 2, light)
 	if s < sureAlignment { // farther, for the estimate of a large symbol's corner may be far off
 		if wide, better := r.findPattern(at, u, v, 2.5+0.06*n, light); better > s {

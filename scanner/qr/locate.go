@@ -15,9 +15,11 @@ type place struct {
 	tr, bl  luma.Point
 	br      luma.Point // where the centre of a fourth one would be
 	h       luma.Homography
-	score   float64 // agreement of the function patterns, 1 at best
-	guessed bool    // one of the finders was not seen
-	beside  float64 // that of the patterns beside the finders, which every triple has
+	bulge   [4]luma.Point // by how much a bent symbol's middle is off, in pixels, along its rows and its columns; then its quarters, either way
+	score   float64       // agreement of the function patterns, 1 at best
+	guessed bool          // one of the finders was not seen
+	timing  float64       // that of the timing patterns
+	beside  float64       // that of the patterns beside the finders, which every triple has
 }
 
 // setH computes the homography from the four centres.
@@ -30,6 +32,24 @@ func (p *place) setH() bool {
 	var ok bool
 	p.h, ok = luma.Map(luma.Rect(3.5, 3.5, n, n), dst)
 	return ok
+}
+
+// at maps a point from modules to pixels.
+func (p *place) at(c luma.Point) luma.Point {
+	k := 1 / float64(side(p.version)-7)
+	at := p.h.At(c)
+	for i, b := range bulges(c, k) {
+		at.X, at.Y = at.X+b*p.bulge[i].X, at.Y+b*p.bulge[i].Y
+	}
+	return at
+}
+
+// bulges returns the shares of the four bulges at a point of a symbol whose finders are 1/k modules apart. They are 0 at the finders' centres. A cylinder that turns
+// its belly to the camera shows its middle wide and its sides narrow: the quarters move outwards. One seen askew bulges to one side.
+func bulges(c luma.Point, k float64) [4]float64 {
+	u, v := (c.X-3.5)*k, (c.Y-3.5)*k
+	u4, v4 := 4*u*(1-u), 4*v*(1-v)
+	return [4]float64{u4, v4, 2.6 * u4 * (1 - 2*u), 2.6 * v4 * (1 - 2*v)}
 }
 
 // legs is what was measured on a triple.
@@ -45,8 +65,10 @@ const (
 	maxMeasuredRatio = 4.0  // between module sizes along the legs
 	minScore         = 0.30 // agreement of function patterns for a place to be refined
 	goodScore        = 0.45 // and to be sampled
+	minTiming        = 0.05 // agreement of the timing patterns for an alignment pattern to be looked for
 	minBeside        = 0.15 // agreement without the finders for a place to be refined
 	goodBeside       = 0.25 // and to be sampled
+	bentGain         = 0.02 // by which a bent place has to agree better than a flat one
 	plainScore       = 0.85 // agreement for a place to be sampled as it is
 	minFinder        = 0.35 // agreement of each finder pattern
 	goodFinder       = 0.55 // and of the three in the mean
@@ -67,11 +89,11 @@ func (r *Reader) try(t *triple, plain bool) (Found, bool) {
 		return Found{}, false
 	}
 	r.stage = atTiming
-	if plain && (r.top(&g, n) > timingPlain || r.left(&g, n) > timingPlain) {
+	if plain && (r.top(&g, n) > plainTiming(n) || r.left(&g, n) > plainTiming(n)) {
 		t.done = false
 		return Found{}, false
 	}
-	closed := !plain && !g.tl.Blurred && r.top(&g, n) > timingOff && r.left(&g, n) > timingOff // blur closes a timing pattern first
+	closed := !plain && !g.tl.Blurred && r.top(&g, n) > looseTiming(n) && r.left(&g, n) > looseTiming(n) // blur closes a timing pattern first
 	if closed && (r.closed >= maxClosed || t.score >= farther) || !r.finders3(&g) {
 		return Found{}, false
 	}
@@ -110,8 +132,21 @@ func (r *Reader) readLegs(g *legs, n float64) (Found, bool) {
 			return f, true
 		}
 	}
-	r.refine(&best, g.light)
+	r.refine(&best, g.light, false)
 	if best.score < goodScore || best.beside < goodBeside {
+		return Found{}, false
+	}
+	if f, ok := r.read(&best, g.light); ok || r.Work < 0 {
+		return f, ok
+	}
+	bent := best
+	if r.refine(&bent, g.light, true); bent.score >= best.score+bentGain {
+		if f, ok := r.read(&bent, g.light); ok || r.Work < 0 {
+			return f, ok
+		}
+		best = bent
+	}
+	if !r.focus(&best, g.light) {
 		return Found{}, false
 	}
 	return r.read(&best, g.light)
@@ -250,7 +285,7 @@ func (r *Reader) locate(g *legs, version int) (best place, ok bool) {
 			continue
 		}
 		r.consider(&p, g.light, &best, &ok)
-		if version >= 2 {
+		if version >= 2 && p.timing >= minTiming {
 			r.alignBR(&p, g.light, &best, &ok)
 		}
 	}

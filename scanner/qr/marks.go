@@ -11,8 +11,9 @@ import (
 
 // mark is a module whose colour is known.
 type mark struct {
-	at   luma.Point // its centre, in modules
-	dark bool
+	at    luma.Point // its centre, in modules
+	bulge [4]float64 // the shares of the bulges there
+	dark  bool
 }
 
 // marks are the known modules of one version. Groups are judged apart, as light may differ over a symbol.
@@ -78,18 +79,28 @@ func (m *marks) addAlignment(version int) {
 }
 
 func (m *marks) add(x, y int, dark bool) {
-	m.all = append(m.all, mark{luma.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5}, dark})
+	at, k := luma.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5}, 1/float64(side(m.version)-7)
+	m.all = append(m.all, mark{at, bulges(at, k), dark})
 }
 
 // agree sets the place's agreement: the mean over the groups of the correlation between the known modules and the picture.
 func (r *Reader) agree(p *place, light bool) {
 	l, scale := r.levelFor(p.module())
 	from, finders, beside := 0, 0.0, 0.0
-	h := scaled(&p.h, 1/scale)
+	h, bulge := scaled(&p.h, 1/scale), p.bulge
+	bent := bulge != [4]luma.Point{}
+	for i := range bulge {
+		bulge[i] = bulge[i].Mul(1 / scale)
+	}
 	for k, end := range r.marks.ends {
 		var n, nd, sum, dark, squares int
 		for _, m := range r.marks.all[from:end] {
 			q := h.At(m.at)
+			if bent {
+				for i, b := range m.bulge {
+					q.X, q.Y = q.X+b*bulge[i].X, q.Y+b*bulge[i].Y
+				}
+			}
 			v := l.At(q.X, q.Y) >> 4
 			n++
 			sum += v
@@ -102,7 +113,9 @@ func (r *Reader) agree(p *place, light bool) {
 		if c := correlation(n, nd, sum, dark, squares, light); k < 3 {
 			finders += c
 		} else {
-			beside += c
+			if beside += c; k == 4 {
+				p.timing = beside / 2
+			}
 		}
 		from = end
 	}
@@ -130,29 +143,22 @@ func scaled(h *luma.Homography, k float64) luma.Homography {
 	return s
 }
 
-// refine moves the four centres, one direction at a time, as long as the function patterns agree better.
-func (r *Reader) refine(p *place, light bool) {
+// refine moves the four centres, and with bent the bulges, one direction at a time, as long as the function patterns agree better.
+func (r *Reader) refine(p *place, light, bent bool) {
 	r.marks.set(p.version)
-	m := p.module()
+	m, last := p.module(), 3
+	if bent {
+		last = 7
+	}
 	for step := 1.0; step > 0.08; step /= 2 {
 		for round := 0; round < 3; round++ {
 			better := false
-			for corner := 3; corner >= 0; corner-- {
-				for _, d := range [...]luma.Point{{X: 1}, {X: -1}, {Y: 1}, {Y: -1}} {
-					k := step * m
-					if corner < 3 && !p.guessed {
-						k *= 0.5 // the finders' centres were measured
-					}
-					q := *p
-					c := q.corner(corner)
-					*c = c.Add(d.Mul(k))
-					if !q.setH() {
-						continue
-					}
-					if r.agree(&q, light); q.score > p.score+1e-4 {
-						*p, better = q, true
-					}
+			for i := last; i >= 0; i-- {
+				k := step * m
+				if i < 3 && !p.guessed {
+					k *= 0.5 // the finders' centres were measured
 				}
+				better = r.nudge(p, i, k, light) || better
 			}
 			if !better || r.Work < 0 {
 				break
@@ -161,6 +167,23 @@ func (r *Reader) refine(p *place, light bool) {
 	}
 }
 
-func (p *place) corner(i int) *luma.Point {
-	return [...]*luma.Point{&p.tl, &p.tr, &p.bl, &p.br}[i]
+// nudge moves one centre or bulge of a place by k pixels in four directions where the function patterns agree better.
+func (r *Reader) nudge(p *place, i int, k float64, light bool) (better bool) {
+	for _, d := range [...]luma.Point{{X: 1}, {X: -1}, {Y: 1}, {Y: -1}} {
+		q := *p
+		c := q.handle(i)
+		*c = c.Add(d.Mul(k))
+		if i < 4 && !q.setH() {
+			continue
+		}
+		if r.agree(&q, light); q.score > p.score+1e-4 {
+			*p, better = q, true
+		}
+	}
+	return better
+}
+
+// handle returns one of the points that place a symbol: the centres, and the bulges.
+func (p *place) handle(i int) *luma.Point {
+	return [...]*luma.Point{&p.tl, &p.tr, &p.bl, &p.br, &p.bulge[0], &p.bulge[1], &p.bulge[2], &p.bulge[3]}[i]
 }

@@ -20,13 +20,13 @@ func (r *Reader) miss(p *place, light bool) {
 	n := side(p.version)
 	frame := &r.look.Levels[0].Image
 	for _, c := range luma.Rect(1, 1, float64(n-1), float64(n-1)) {
-		if at := p.h.At(c); !frame.Inside(at.X, at.Y) {
+		if at := p.at(c); !frame.Inside(at.X, at.Y) {
 			return
 		}
 	}
 	s := fuse.Sample{W: n, H: n, Soft: r.grid.Judge(missedSharpening, light), Gray: r.grid.Gray, Light: light, Score: p.score}
 	for i, c := range luma.Rect(0, 0, float64(n), float64(n)) {
-		s.Corners[i] = p.h.At(c)
+		s.Corners[i] = p.at(c)
 	}
 	r.Missed.Add(s)
 }

@@ -97,7 +97,7 @@ func (r *Reader) measurePair(p *pair) bool {
 
 // tryBeside takes the two for neighbours, and each of them for the top left one.
 func (r *Reader) tryBeside(p *pair) (Found, bool) {
-	if !r.measurePair(p) || r.timing(p.a, p.b, p.v, p.ma, p.mb, (p.pa+p.pb)/2, p.n) > timingOff {
+	if !r.measurePair(p) || r.timing(p.a, p.b, p.v, p.ma, p.mb, (p.pa+p.pb)/2, p.n) > looseTiming(p.n) {
 		return Found{}, false
 	}
 	for _, second := range [...]bool{false, true} {
@@ -184,7 +184,7 @@ func (r *Reader) tryGuess(g *legs, guessed *luma.Finder) (Found, bool) {
 		return Found{}, false
 	}
 	n := (g.tr.Center.Sub(g.tl.Center).Len()/math.Sqrt(g.mTop*g.mRight)+g.bl.Center.Sub(g.tl.Center).Len()/math.Sqrt(g.mLeft*g.mDown))/2 + 7
-	if n < 18 || n > maxSide+12 || r.top(g, n) > timingOff && r.left(g, n) > timingOff || !r.finders3(g) {
+	if n < 18 || n > maxSide+12 || r.top(g, n) > looseTiming(n) && r.left(g, n) > looseTiming(n) || !r.finders3(g) {
 		return Found{}, false
 	}
 	return r.readLegs(g, n)

@@ -45,7 +45,8 @@ type Reader struct {
 	stage   stage       // how far the triple at hand came
 	decoder *Decoder
 	marks   marks
-	line    []int // gray along a timing pattern
+	middle  []int32 // between dark and light at each module
+	line    []int   // gray along a timing pattern
 	grid    luma.Grid
 	mesh    mesh
 	found   []Found

@@ -44,8 +44,8 @@ func (r *Reader) bend(p *place, light bool) {
 			}
 			guess = guess.Mul(1 / max(near, 1))
 			c := luma.Point{X: float64(m.at[i]) + 0.5, Y: float64(m.at[j]) + 0.5}
-			at := p.h.At(c)
-			u, v := p.h.At(c.Add(luma.Point{X: 1})).Sub(at), p.h.At(c.Add(luma.Point{Y: 1})).Sub(at)
+			at := p.at(c)
+			u, v := p.at(c.Add(luma.Point{X: 1})).Sub(at), p.at(c.Add(luma.Point{Y: 1})).Sub(at)
 			found, s := r.findPattern(at.Add(guess), u, v, 2, light)
 			if s < sureAlignment {
 				if wide, better := r.findPattern(at.Add(guess), u, v, 4.5, light); better > s+0.1 {
@@ -79,24 +79,29 @@ func (m *mesh) shift(x, y int) luma.Point {
 	return top.Mul(1 - fy).Add(m.moved[k+m.n].Mul(1 - fx).Add(m.moved[k+m.n+1].Mul(fx)).Mul(fy))
 }
 
-// attempts are the strengths of sharpening, in 1/256, and the surroundings, in modules, with which a sampled symbol is judged, and whether erasures are tried.
-var attempts = [...]struct {
+// attempt is the strength of sharpening, in 1/256, and the surroundings, in modules, with which a sampled symbol is judged, and whether erasures are tried.
+type attempt struct {
 	alpha    int32
 	around   int
 	erasures bool
-}{{30, luma.Around, false}, {0, luma.Around, false}, {76, luma.Around, false}, {30, 2, false}, {30, luma.Around, true}}
+}
 
-// readPlain samples a place that needs no care and decodes it.
-func (r *Reader) readPlain(p *place, light bool) (Found, bool) {
+// attempts are tried in turn, and then those of shadows, in the logarithm of the gray: the edge of a shadow, which takes a share of the light, is a step there that
+// leaves the contrast of dark and light as it was.
+var (
+	attempts = [...]attempt{{30, luma.Around, false}, {0, luma.Around, false}, {76, luma.Around, false}, {30, 2, false}, {30, luma.Around, true}}
+	shadows  = [...]attempt{{0, luma.Around, false}, {0, 3, false}, {0, 3, true}, {0, 2, true}}
+)
+
+// attempt judges the sampled modules and decodes them.
+func (r *Reader) attempt(p *place, a attempt, light bool) (Found, bool) {
 	n := side(p.version)
-	r.mesh.n = 0
-	if p.version >= versionKnown {
-		r.bend(p, light)
+	m := Modules{Side: n, V: r.grid.JudgeWithin(a.alpha, a.around, light)}
+	if a.erasures {
+		m.V = r.grid.Discount()
 	}
-	r.sample(p, n)
-	r.decoder.Erasures = false
-	m := Modules{Side: n, V: r.grid.Judge(attempts[0].alpha, light)}
 	r.Work -= 8 * n * n
+	r.decoder.Erasures = a.erasures
 	s, ok := r.decoder.Decode(&m)
 	if !ok {
 		return Found{}, false
@@ -104,45 +109,56 @@ func (r *Reader) readPlain(p *place, light bool) (Found, bool) {
 	return r.result(p, s, light), true
 }
 
+// readPlain samples a place that needs no care and decodes it.
+func (r *Reader) readPlain(p *place, light bool) (Found, bool) {
+	r.mesh.n = 0
+	if p.version >= versionKnown {
+		r.bend(p, light)
+	}
+	r.sample(p)
+	return r.attempt(p, attempts[0], light)
+}
+
 // read samples a place and decodes it. Where blur hides the alignment patterns, what was taken for them bends the mesh at random, so that is tried straight too.
 func (r *Reader) read(p *place, light bool) (Found, bool) {
-	n := side(p.version)
 	r.mesh.n = 0
 	if p.version >= 2 {
 		r.bend(p, light)
 	}
-	r.sample(p, n)
+	r.sample(p)
 	for _, a := range attempts {
-		m := Modules{Side: n, V: r.grid.JudgeWithin(a.alpha, a.around, light)}
-		r.Work -= 8 * n * n
-		r.decoder.Erasures = a.erasures
-		if s, ok := r.decoder.Decode(&m); ok {
-			return r.result(p, s, light), true
+		if f, ok := r.attempt(p, a, light); ok {
+			return f, true
 		}
 	}
 	r.miss(p, light)
 	r.stage = atModules
 	r.tracePlace(p, string(atModules), Symbol{}, light)
+	r.grid.Log()
+	for _, a := range shadows {
+		if f, ok := r.attempt(p, a, light); ok {
+			return f, true
+		}
+	}
 	if p.score > clearScore {
 		return Found{}, false
 	}
-	if f, ok := r.readBlurred(p, n, light); ok || r.mesh.n == 0 {
+	if f, ok := r.readBlurred(p, light); ok || r.mesh.n == 0 {
 		return f, ok
 	}
 	r.mesh.n = 0
-	return r.readBlurred(p, n, light)
+	return r.readBlurred(p, light)
 }
 
 // readBlurred samples a place and decodes it with blur undone.
-func (r *Reader) readBlurred(p *place, n int, light bool) (Found, bool) {
+func (r *Reader) readBlurred(p *place, light bool) (Found, bool) {
+	n := side(p.version)
 	for _, spread := range spreads {
-		r.sample(p, n)
+		r.sample(p)
 		r.grid.Deblur(spread)
-		m := Modules{Side: n, V: r.grid.Judge(0, light)}
-		r.Work -= 40 * n * n
-		r.decoder.Erasures = true
-		if s, ok := r.decoder.Decode(&m); ok {
-			return r.result(p, s, light), true
+		r.Work -= 32 * n * n
+		if f, ok := r.attempt(p, attempt{0, luma.Around, true}, light); ok {
+			return f, true
 		}
 	}
 	return Found{}, false
@@ -156,22 +172,23 @@ const clearScore = 0.93
 var spreads = [...]int32{44, 62}
 
 // sample fills the grid with the gray of each module.
-func (r *Reader) sample(p *place, n int) {
+func (r *Reader) sample(p *place) {
+	n := side(p.version)
 	r.grid.Resize(n, n)
 	l, scale := r.levelFor(p.module())
-	h := scaled(&p.h, 1/scale)
-	wide := p.module()/scale >= 2.2
+	k := 1 / scale
+	wide := p.module()*k >= 2.2
 	for y := range n {
 		for x := range n {
 			c := luma.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5}
-			at := h.At(c).Add(r.mesh.shift(x, y).Mul(1 / scale))
+			o := p.at(c)
+			at := o.Add(r.mesh.shift(x, y)).Mul(k)
 			if !wide {
 				r.grid.Gray[y*n+x] = int32(l.At(at.X, at.Y))
 				continue
 			}
-			u, v := p.h.At(luma.Point{X: c.X + 0.2, Y: c.Y}), p.h.At(luma.Point{X: c.X, Y: c.Y + 0.2})
-			o := p.h.At(c)
-			r.grid.Gray[y*n+x] = int32(l.Patch(at, u.Sub(o).Mul(1/scale), v.Sub(o).Mul(1/scale)))
+			u, v := p.at(luma.Point{X: c.X + 0.2, Y: c.Y}), p.at(luma.Point{X: c.X, Y: c.Y + 0.2})
+			r.grid.Gray[y*n+x] = int32(l.Patch(at, u.Sub(o).Mul(k), v.Sub(o).Mul(k)))
 		}
 	}
 	r.Work -= 6 * n * n
@@ -182,7 +199,7 @@ func (r *Reader) result(p *place, s Symbol, light bool) Found {
 	n := float64(side(p.version))
 	f := Found{Symbol: s, Light: light}
 	for i, c := range luma.Rect(0, 0, n, n) {
-		f.Corners[i] = p.h.At(c)
+		f.Corners[i] = p.at(c)
 	}
 	if s.Mirrored {
 		f.Corners[1], f.Corners[3] = f.Corners[3], f.Corners[1]

@@ -9,7 +9,7 @@ import (
 // This file implements the first test of three or two finder patterns: the timing patterns between them (section 6.3.5).
 
 // top and left count the changes along the timing patterns (section 6.3.5), which lie three modules inside of the line between the finders' centres. They return by
-// how many more than two they are off what the size asks for, as a share of that: at random half of them are there.
+// how many they are off what the size asks for.
 func (r *Reader) top(g *legs, n float64) float64 {
 	return r.timing(g.tl, g.tr, g.bl.Center.Sub(g.tl.Center), g.mTop, g.mRight, g.mLeft, n)
 }
@@ -18,16 +18,16 @@ func (r *Reader) left(g *legs, n float64) float64 {
 	return r.timing(g.tl, g.bl, g.tr.Center.Sub(g.tl.Center), g.mLeft, g.mDown, g.mTop, n)
 }
 
-// The shares by which one timing pattern may be off, and both where they are plainly there.
-const (
-	timingOff   = 0.34
-	timingPlain = 0.22
-)
+// plainTiming and looseTiming are by how many changes the timing pattern of a symbol of n modules to a side may be off where it is plainly there, and where it may
+// be: at random half of the changes are.
+func plainTiming(n float64) float64 { return 1.2 + 0.12*(n-13) }
+
+func looseTiming(n float64) float64 { return 3 + 0.3*(n-13) }
 
 // maxClosed is how many triples of clean finders are tried though neither timing pattern is there.
 const maxClosed = 6
 
-// timing counts the changes along the timing pattern between two finders on the side to which v points.
+// timing returns by how many changes the timing pattern between two finders, on the side to which v points, is off: n is more than there is.
 func (r *Reader) timing(a, b *luma.Finder, v luma.Point, ma, mb, ms, n float64) float64 {
 	u := b.Center.Sub(a.Center)
 	u, v = u.Mul(1/u.Len()), v.Mul(1/v.Len())
@@ -45,7 +45,7 @@ func (r *Reader) timing(a, b *luma.Finder, v luma.Point, ma, mb, ms, n float64) 
 		r.line = append(r.line, v)
 	}
 	if hi-lo < 8<<8 {
-		return 1
+		return n
 	}
 	changes, state := 0, 0
 	margin := (hi - lo) / 16
@@ -61,6 +61,5 @@ func (r *Reader) timing(a, b *luma.Finder, v luma.Point, ma, mb, ms, n float64) 
 			changes++
 		}
 	}
-	want := n - 14 + 1
-	return max(0, math.Abs(float64(changes)-want)-2) / want
+	return math.Abs(float64(changes) - (n - 13))
 }

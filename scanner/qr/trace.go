@@ -37,7 +37,7 @@ func (r *Reader) tracePlace(p *place, fate string, s Symbol, light bool) {
 	n := side(p.version)
 	a := luma.Attempt{Format: traceFormat, Fate: fate, Score: p.score, W: n, H: n, Gray: r.grid.Gray, Light: light}
 	for i, c := range luma.Rect(0, 0, float64(n), float64(n)) {
-		a.Corners[i] = p.h.At(c)
+		a.Corners[i] = p.at(c)
 	}
 	a.Soft = r.grid.Judge(missedSharpening, light)
 	if fate == luma.FateRead {
