@@ -136,7 +136,10 @@ func TestKilledEverywhere(t *testing.T) {
 	t.Parallel()
 	w := newSoak(t)
 	kills := map[string]int{}
-	for range *soakCycles {
+	for n := range *soakCycles {
+		if n%100 == 99 {
+			t.Logf("%d kills, %d promises", n+1, len(w.promised))
+		}
 		w.take(1 + w.rnd.IntN(60))
 		kills[w.kill()]++
 	}
@@ -229,8 +232,12 @@ func (w *soak) start(p soakProcess) *exec.Cmd {
 		w.t.Cleanup(func() { out.Close() })
 		defer func() {
 			go func() {
-				for in := bufio.NewScanner(out); in.Scan(); {
-					w.lines <- in.Text()
+				for in := bufio.NewReader(out); ; {
+					line, err := in.ReadString('\n')
+					if err != nil {
+						return // a line that the kill has cut short was not said
+					}
+					w.lines <- line
 				}
 			}()
 		}()
@@ -259,7 +266,7 @@ func (w *soak) killServer() {
 
 func (w *soak) startGateway() { w.gateway = w.start(w.gate) }
 
-// take remembers the next promises.
+// take waits for so many promises and remembers all that have come.
 func (w *soak) take(n int) {
 	w.t.Helper()
 	limit := time.After(time.Minute)
@@ -269,6 +276,14 @@ func (w *soak) take(n int) {
 			w.remember(line)
 		case <-limit:
 			w.t.Fatal("the gateway appends nothing")
+		}
+	}
+	for {
+		select {
+		case line := <-w.lines:
+			w.remember(line)
+		default:
+			return
 		}
 	}
 }

@@ -41,7 +41,7 @@ type check struct {
 func checks() []check {
 	return []check{
 		{"config", checkConfig}, {"permissions", checkPermissions}, {"disk", checkDisk}, {"clock", checkClock}, {"trust", checkTrust},
-		{"certificate", checkCert}, {"broker", checkBrokers}, {"page", checkPage}, {"camera", checkCamera}, {"light", checkLight},
+		{"certificate", checkCert}, {"broker", checkBrokers}, {"broker-settings", checkBrokerSettings}, {"page", checkPage}, {"camera", checkCamera}, {"light", checkLight},
 	}
 }
 
@@ -50,6 +50,8 @@ type examination struct {
 	setup
 	file     string
 	problems []problem
+
+	brokerConf string // configuration of the broker; empty: where it usually is
 	page     *kiosk.Readiness // what answers at the page's address says of itself; nil: nothing does
 	silent   error            // why it is nil
 	runs     bool             // whether that is the gateway, and not the enrolment of a new device

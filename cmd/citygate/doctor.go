@@ -14,13 +14,15 @@ import (
 
 // This file implements `citygate doctor`: what a person looks at on a box that does not work.
 
-const doctorUsage = `usage: citygate doctor --config FILE [--json]
+const doctorUsage = `usage: citygate doctor --config FILE [--json] [--broker-conf FILE]
 
 Looks at everything that a gateway needs: configuration, permissions, disk,
-clock, ledger data, certificate, brokers, the page, camera and light. Says
-for each what it found and, where something is wrong, what to do. It changes
-nothing, and may run beside the gateway. Run it as the gateway's own user
-(sudo -u citygate): then it sees what the gateway sees.
+clock, ledger data, certificate, brokers and their settings, the page, camera
+and light. Says for each what it found and, where something is wrong, what to
+do. It changes nothing, and may run beside the gateway. Run it as the gateway's
+own user (sudo -u citygate): then it sees what the gateway sees. Of a broker it
+reads the configuration where that is on this box (--broker-conf names another
+file), and asks each one as a stranger would.
 
 Exit status: 0 if nothing is wrong, 1 if something is, 3 for wrong usage or a
 configuration that cannot be read.
@@ -53,6 +55,7 @@ func runDoctor(ctx context.Context, args []string, _ io.Reader, stdout, stderr i
 	set.SetOutput(io.Discard)
 	file := set.String("config", "", "")
 	asJSON := set.Bool("json", false, "")
+	brokerConf := set.String("broker-conf", "", "")
 	err := set.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, doctorUsage)
@@ -74,6 +77,7 @@ func runDoctor(ctx context.Context, args []string, _ io.Reader, stdout, stderr i
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	code, e := exitOK, newExamination(ctx, *file, c)
+	e.brokerConf = *brokerConf
 	for _, c := range checks() {
 		f := c.look(ctx, e)
 		f.Check = c.name
