@@ -51,11 +51,11 @@ type examination struct {
 	file     string
 	problems []problem
 
-	brokerConf string // configuration of the broker; empty: where it usually is
-	page     *kiosk.Readiness // what answers at the page's address says of itself; nil: nothing does
-	silent   error            // why it is nil
-	runs     bool             // whether that is the gateway, and not the enrolment of a new device
-	pictures []scanner.Frame  // what the camera check has seen, of each camera
+	brokerConf string           // configuration of the broker; empty: where it usually is
+	page       *kiosk.Readiness // what answers at the page's address says of itself; nil: nothing does
+	silent     error            // why it is nil
+	runs       bool             // whether that is the gateway, and not the enrolment of a new device
+	pictures   []scanner.Frame  // what the camera check has seen, of each camera
 }
 
 // enrolHint is what to do on a device that has no keys or no certificate.

@@ -132,7 +132,9 @@ func natsDangers(b []byte) []Danger {
 		}
 		return m[1]
 	}
-	has := func(block string) bool { return regexp.MustCompile(`(?m)\b` + block + `\s*[:=]?\s*[{\[]`).MatchString(text) }
+	has := func(block string) bool {
+		return regexp.MustCompile(`(?m)\b` + block + `\s*[:=]?\s*[{\[]`).MatchString(text)
+	}
 	var out []Danger
 	add := func(bad bool, d Danger) {
 		if d.Found = value(d.Setting); d.Found == "" {
