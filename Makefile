@@ -63,7 +63,7 @@ fuzz: ## every fuzz target for FUZZTIME
 
 cross: ## the gateway for boards, tried under qemu-user; TARGETS="arm64-static armhf-static arm64", the last with OpenCV
 	@firmware-configs/build/cross.sh $(TARGETS) || [ $$? = 2 ]
-	CITYGATE_CROSS=$(abspath $(VAR)/cross) $(GO) test -tags nogocv -count=1 -run TestCrossBuilds -v ./firmware-configs
+	CITYGATE_CROSS=$(abspath $(VAR)/cross) $(GO) test -tags nogocv -count=1 -timeout 1h -run 'TestCrossBuilds|TestBoardsReadTheSame' -v ./firmware-configs ./scanner
 
 deb: deps ## Debian packages into var/deb; ARCHES="amd64 arm64 armhf" (arm64:static without OpenCV)
 	@firmware-configs/build/deb.sh $(ARCHES)

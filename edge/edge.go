@@ -94,13 +94,13 @@ type Gate interface {
 
 // Times of the pipeline that are not settings.
 const (
-	tickEvery    = 500 * time.Millisecond // between two looks at everything but frames
-	firstFrame   = 10 * time.Second       // a camera may need so long to its first frame
-	stallAfter   = 2 * time.Second        // and is stalled after so long without the next one
-	openTimeout  = 20 * time.Second       // for opening a camera
-	storeTimeout = 5 * time.Second        // for storing one event
-	storeAgain   = 2 * time.Second        // after an event could not be stored
-	backoffMin   = 500 * time.Millisecond // before a camera is opened again
+	tickEvery    = 500 * time.Millisecond  // between two looks at everything but frames
+	firstFrame   = 10 * time.Second        // a camera may need so long to its first frame
+	stallAfter   = 1500 * time.Millisecond // and is stalled after so long without the next one
+	openTimeout  = 20 * time.Second        // for opening a camera
+	storeTimeout = 5 * time.Second         // for storing one event
+	storeAgain   = 2 * time.Second         // after an event could not be stored
+	backoffMin   = 500 * time.Millisecond  // before a camera is opened again
 	backoffMax   = 10 * time.Second
 	steadyAfter  = 10 * time.Second       // a camera that ran so long begins again with the shortest pause
 	aimingFor    = 300 * time.Millisecond // after a code that cannot be read yet was last located

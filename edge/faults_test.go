@@ -136,6 +136,7 @@ func TestCameraFailures(t *testing.T) {
 		{"says stalled", func(c *city) func() (*scene, error) { return film(camera.ErrStalled, frames(time.Second)) }, health.CameraStalled},
 		{"is silent", func(c *city) func() (*scene, error) { return film(nil, frames(time.Second)) }, health.CameraStalled},
 		{"never begins", func(c *city) func() (*scene, error) { return film(nil) }, health.CameraStalled},
+		{"another size", func(c *city) func() (*scene, error) { return film(camera.ErrSize, frames(time.Second)) }, health.CameraSize},
 		{"vanishes", func(c *city) func() (*scene, error) { return film(camera.ErrNoDevice, frames(time.Second)) }, health.CameraMissing},
 	}
 	for _, tt := range tests {
@@ -147,6 +148,10 @@ func TestCameraFailures(t *testing.T) {
 				i := slices.IndexFunc(r.screen.states, func(s kiosk.State) bool {
 					return s.State == kiosk.StateOutOfService && s.Reason == tt.reason
 				})
+				// A camera has longer for its first frame, and is out of service until then.
+				if began := r.screen.times[0]; i > 0 && r.screen.times[i].Sub(began) > 3*time.Second {
+					t.Errorf("found %v after the first of one second's frames", r.screen.times[i].Sub(began))
+				}
 				if i < 0 {
 					t.Errorf("never out of service because of %s: %+v", tt.reason, r.screen.states)
 				}

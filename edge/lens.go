@@ -200,6 +200,8 @@ func (l *lens) failed(err error) {
 		code = health.CameraEnded
 	case errors.Is(err, camera.ErrStalled), errors.Is(err, context.DeadlineExceeded):
 		code = health.CameraStalled
+	case errors.Is(err, camera.ErrSize):
+		code = health.CameraSize
 	case errors.Is(err, camera.ErrBroken), errors.Is(err, camera.ErrTooLarge), errors.Is(err, camera.ErrUnsupported):
 		code = health.CameraGarbage
 	}
@@ -237,7 +239,7 @@ func (l *lens) set(code, detail string) {
 // cameraConditions are those of which at most one stands for each camera.
 func cameraConditions() []string {
 	return []string{
-		health.CameraMissing, health.CameraStalled, health.CameraGarbage, health.CameraEnded,
+		health.CameraMissing, health.CameraStalled, health.CameraGarbage, health.CameraSize, health.CameraEnded,
 		health.CameraDark, health.CameraBright, health.CameraCovered,
 	}
 }

@@ -29,12 +29,16 @@ func TestWhatALiveCameraSuffersFrom(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCity(t)
 			synctest.Test(t, func(t *testing.T) {
+				var since time.Time // when it began
 				bad := func(seq uint64) bool { return seq > 60 && seq < 200 }
 				live := func() (*scene, error) {
 					s, err := film(nil, frames(12*time.Second), frames(time.Second, c.lamp), frames(time.Minute))()
 					s.live = true
 					s.luma = func(seq uint64) [2]byte {
 						if bad(seq) {
+							if since.IsZero() {
+								since = time.Now()
+							}
 							return tt.luma(seq)
 						}
 						return street(seq)
@@ -53,6 +57,9 @@ func TestWhatALiveCameraSuffersFrom(t *testing.T) {
 				})
 				if i < 0 || !slices.ContainsFunc(r.screen.states[i:], func(s kiosk.State) bool { return s.State == kiosk.StateIdle }) {
 					t.Errorf("states: %+v", r.screen.states)
+				}
+				if i >= 0 && r.screen.times[i].Sub(since) > 2*time.Second {
+					t.Errorf("found after %v", r.screen.times[i].Sub(since))
 				}
 				want(t, "answers", r.screen.verdicts(), "valid")
 				if r.opened != tt.opened {

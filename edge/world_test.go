@@ -198,6 +198,7 @@ type screen struct {
 	answers []kiosk.Answer
 	nonces  []kiosk.Nonce
 	states  []kiosk.State
+	times   []time.Time // of the states
 }
 
 func (s *screen) Answer(a kiosk.Answer) {
@@ -220,7 +221,7 @@ func (s *screen) Nonce(n kiosk.Nonce) {
 func (s *screen) State(st kiosk.State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.states = append(s.states, st)
+	s.states, s.times = append(s.states, st), append(s.times, time.Now())
 }
 
 func (s *screen) last() kiosk.State {

@@ -174,7 +174,7 @@ func checkTrust(_ context.Context, e *examination) finding {
 // they do.
 func checkCamera(ctx context.Context, e *examination) finding {
 	if e.runs {
-		if c := e.condition(health.CameraMissing, health.CameraStalled, health.CameraGarbage, health.CameraEnded); c != nil {
+		if c := e.condition(health.CameraMissing, health.CameraStalled, health.CameraGarbage, health.CameraSize, health.CameraEnded); c != nil {
 			return fail(strings.TrimSpace(c.Title+" "+c.Detail), "check the cable and the key camera; the gateway opens it again by itself")
 		}
 		return good("in use by the running gateway, which sees pictures")

@@ -44,6 +44,7 @@ const (
 	CameraMissing = "camera-missing"
 	CameraStalled = "camera-stalled"
 	CameraGarbage = "camera-garbage"
+	CameraSize    = "camera-size"
 	CameraDark    = "camera-dark"
 	CameraBright  = "camera-overexposed"
 	CameraCovered = "camera-covered"
@@ -71,6 +72,7 @@ func Conditions() []Condition {
 		{CameraMissing, "the camera cannot be opened", "check the cable and the key camera", Fatal, 0},
 		{CameraStalled, "the camera gives no new pictures", "check the cable; the camera is opened again by itself", Fatal, 0},
 		{CameraGarbage, "the camera's pictures cannot be used", "check the camera's format", Fatal, 0},
+		{CameraSize, "the camera's pictures have the wrong size", "check the size in the key camera and what the camera can do; it is opened again by itself", Fatal, 0},
 		{CameraDark, "the camera sees nothing but dark", "check the light and whether the lens is free", Fatal, 0},
 		{CameraBright, "the camera sees nothing but light", "check exposure; shade the lens from the sun", Fatal, 0},
 		{CameraCovered, "the camera is covered", "clear the lens: a sticker, spray, fog", Fatal, 0},

@@ -14,6 +14,7 @@ var conditionTexts = map[string][2]string{
 	"means-taken-out": {"Taken out of service by a command", "已按指令停用"}, "todo-taken-out": {"Put it back with set-out-of-service state=off", "用指令 set-out-of-service state=off 恢复"},
 	"means-camera-missing": {"Out of service: the camera cannot be opened", "停用：相机打不开"}, "todo-camera-missing": {"Check the cable and the camera's setting", "检查线缆和相机配置"},
 	"means-camera-stalled": {"Out of service: the camera gives no new pictures", "停用：相机画面停滞"}, "todo-camera-stalled": {"Check the cable; it is opened again by itself", "检查线缆，设备会自动重连"},
+	"means-camera-size": {"Out of service: the camera's pictures have the wrong size", "停用：相机画面尺寸不符"}, "todo-camera-size": {"Check the size that the camera is set to", "检查相机的分辨率设置"},
 	"means-camera-garbage": {"Out of service: the camera's pictures cannot be used", "停用：相机画面无法使用"}, "todo-camera-garbage": {"Check the camera's format", "检查相机格式"},
 	"means-camera-dark": {"Out of service: the camera sees nothing but dark", "停用：画面全黑"}, "todo-camera-dark": {"Check the light and whether the lens is free", "检查照明和镜头"},
 	"means-camera-overexposed": {"Out of service: the camera sees nothing but light", "停用：画面过曝"}, "todo-camera-overexposed": {"Check exposure; shade the lens from the sun", "检查曝光，为镜头遮阳"},

@@ -51,6 +51,7 @@ var (
 	ErrBroken      = errors.New("the source gives no readable frames")
 	ErrStalled     = errors.New("no frame has come for too long")
 	ErrTooLarge    = errors.New("the picture is too large")
+	ErrSize        = errors.New("the picture has another size than it should")
 	ErrClosed      = errors.New("the camera is closed")
 )
 
@@ -62,6 +63,7 @@ type Options struct {
 	Pure bool // use no OpenCV where pure Go can read the source (nogocv builds never do)
 
 	Width, Height int     // asked of a device; 0 means its own choice
+	Exact         bool    // give ErrSize where a device chooses another size than was asked for
 	Rate          float64 // frames a second: asked of a device, and the pace of pictures; 0 means its own choice, and 10
 
 	Format   string        // pixel format asked of a device, four letters such as MJPG or YUYV; "" means MJPG
@@ -121,6 +123,7 @@ type Camera struct {
 	direct bool   // Next reads the source itself
 	held   *Frame // the frame that Next returned, and its memory
 	seq    uint64 // of the last frame grabbed; owned as src is
+	w, h   int    // size of a live source's first frame; owned as src is
 	stop   chan struct{}
 	ended  chan struct{} // closed when the grabbing goroutine has freed src
 	wake   chan struct{} // holds one token when latest or err is new

@@ -61,6 +61,7 @@ func (o *Options) control(name, value string) bool {
 		}
 		o.Width, _ = strconv.Atoi(m[1])
 		o.Height, _ = strconv.Atoi(m[2])
+		o.Exact = true
 		return fits(o.Width, o.Height, MaxFramePixels) == nil
 	case "rate":
 		o.Rate, err = strconv.ParseFloat(value, 64)

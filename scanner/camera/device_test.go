@@ -13,6 +13,7 @@ func TestControlsOfADevice(t *testing.T) {
 	base := camera.Options{Width: 1280, Height: 720, Pace: true}
 	full := base
 	full.Format, full.Width, full.Height, full.Rate, full.Exposure, full.Focus = "YUYV", 1920, 1080, 60, 8*time.Millisecond, 30
+	full.Exact = true // who names a size means it
 	for spec, want := range map[string]struct {
 		path string
 		o    camera.Options

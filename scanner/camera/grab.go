@@ -4,6 +4,7 @@ package camera
 // the camera's own, at the source's pace or at that of a film.
 
 import (
+	"fmt"
 	"io"
 	"time"
 )
@@ -20,11 +21,28 @@ func (c *Camera) grab(f *Frame) error {
 			err = c.src.grab(&f.Frame)
 		}
 	}
+	if err == nil {
+		err = c.checkSize(f)
+	}
 	if err != nil {
 		return err
 	}
 	c.seq++
 	f.Seq, f.At = c.seq, time.Now()
+	return nil
+}
+
+// checkSize holds a live source to the size of its first frame: one that changes it was plugged in anew, or has lost its settings, and is to be opened again.
+func (c *Camera) checkSize(f *Frame) error {
+	if !c.static.Live {
+		return nil
+	}
+	if c.w == 0 {
+		c.w, c.h = f.Width, f.Height
+	}
+	if f.Width != c.w || f.Height != c.h {
+		return fmt.Errorf("%w: %dx%d after %dx%d", ErrSize, f.Width, f.Height, c.w, c.h)
+	}
 	return nil
 }
 

@@ -125,6 +125,28 @@ func TestStreamVanishes(t *testing.T) {
 	}
 }
 
+// A live source that changes its size is to be opened again; a folder of pictures may hold any.
+func TestStreamChangesItsSize(t *testing.T) {
+	var small bytes.Buffer
+	if err := jpeg.Encode(&small, image.NewGray(image.Rect(0, 0, 32, 24)), nil); err != nil {
+		t.Fatal(err)
+	}
+	changed := make(chan struct{})
+	url := server(t, multipart, func(w http.ResponseWriter, hold func()) {
+		fmt.Fprint(w, part(jpegOf(1)))
+		w.(http.Flusher).Flush()
+		<-changed
+		fmt.Fprint(w, part(small.Bytes()))
+		hold()
+	})
+	cam := open(t, url, camera.Options{Stall: time.Minute})
+	next(t, cam)
+	close(changed)
+	if _, err := cam.Next(context.Background()); !errors.Is(err, camera.ErrSize) {
+		t.Errorf("a smaller picture: %v", err)
+	}
+}
+
 func TestStreamGarbage(t *testing.T) {
 	var large bytes.Buffer
 	if err := jpeg.Encode(&large, image.NewGray(image.Rect(0, 0, 16000, 1)), nil); err != nil {

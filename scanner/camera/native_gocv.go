@@ -106,6 +106,10 @@ func (c *capture) open() error {
 			return err
 		}
 	}
+	if c.opts.Exact && c.from.kind == "device" && (w != c.opts.Width || h != c.opts.Height) {
+		vc.Close()
+		return fmt.Errorf("%w: the device gives %dx%d for %dx%d", ErrSize, w, h, c.opts.Width, c.opts.Height)
+	}
 	c.about = Info{Name: redact(c.from.address), Kind: c.from.kind, Reader: "opencv", Width: w, Height: h,
 		Rate: vc.Get(gocv.VideoCaptureFPS), Live: c.from.live}
 	return nil
