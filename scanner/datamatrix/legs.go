@@ -65,18 +65,20 @@ func (r *Reader) levelOf(c *corner) *luma.Level {
 }
 
 const (
-	maxEdgeGap = 0.2   // of the way so far that may be lost
-	minEdgeGap = 6.0   // pixels that may be lost
-	maxEdgeWay = 3.0   // times the length of the straight piece known so far
-	minBow     = 0.008 // of a side, below which it counts as straight
-	maxBow     = 0.25
+	maxEdgeGap  = 0.2   // of the way so far that may be lost
+	minEdgeGap  = 6.0   // pixels that may be lost
+	sureEdgeGap = 2.0   // pixels beyond the straight piece that may be lost where nothing is bridged
+	maxEdgeWay  = 3.0   // times the length of the straight piece known so far
+	minBow      = 0.008 // of a side, below which it counts as straight
+	maxBow      = 0.25
 )
 
-// follow moves the ends of the legs to where their edges end, and finds how they are bent.
-func (r *Reader) follow(c *corner) {
+// follow moves the ends of the legs to where their edges end, and finds how they are bent. Where a piece of a leg is lost it may go on behind that: with bridge the
+// edge is followed over it, at the risk that what follows is another one.
+func (r *Reader) follow(c *corner, bridge bool) {
 	l := r.levelOf(c)
-	right, base1, bow1, ok1 := r.followLeg(l, c, c.right, c.top)
-	top, base2, bow2, ok2 := r.followLeg(l, c, c.top, c.right)
+	right, base1, bow1, ok1 := r.followLeg(l, c, c.right, c.top, bridge)
+	top, base2, bow2, ok2 := r.followLeg(l, c, c.top, c.right, bridge)
 	if ok1 {
 		c.right, c.bows[0] = right, bow1
 	}
@@ -88,7 +90,7 @@ func (r *Reader) follow(c *corner) {
 
 // followLeg follows the edge from the corner past one end; the symbol lies on the side of other. It returns the new end, how far the corner lies off the edge,
 // and by how much the edge's middle is off the straight line between its ends.
-func (r *Reader) followLeg(l *luma.Level, c *corner, end, other luma.Point) (to, base, bow luma.Point, ok bool) {
+func (r *Reader) followLeg(l *luma.Level, c *corner, end, other luma.Point, bridge bool) (to, base, bow luma.Point, ok bool) {
 	k := 1 / c.pixel
 	at := c.at.Mul(k)
 	d := end.Sub(c.at).Mul(k)
@@ -108,7 +110,7 @@ func (r *Reader) followLeg(l *luma.Level, c *corner, end, other luma.Point) (to,
 				gap = 0
 			}
 			run = 0
-			if gap++; gap > max(minEdgeGap, maxEdgeGap*s) {
+			if gap++; gap > max(minEdgeGap, maxEdgeGap*s) || !bridge && s > length && gap > sureEdgeGap {
 				break
 			}
 			continue

@@ -93,11 +93,23 @@ func (r *Reader) inside(c *corner) bool {
 
 // try reads the symbol of a corner.
 func (r *Reader) try(c *corner) {
-	ok := r.contrast(c)
-	if !ok {
+	if !r.contrast(c) {
 		return
 	}
-	r.follow(c)
+	found := *c
+	r.follow(c, false)
+	if r.tryEnds(c) {
+		return
+	}
+	r.follow(&found, true)
+	if found.right.Sub(c.right).Len()+found.top.Sub(c.top).Len() > minEdgeGap*c.pixel {
+		*c = found
+		r.tryEnds(c)
+	}
+}
+
+// tryEnds reads the symbol of a corner whose legs end where they are said to.
+func (r *Reader) tryEnds(c *corner) bool {
 	flat := c.right.Add(c.top).Sub(c.at)
 	candidates := [...]luma.Point{flat, flat}
 	n := 1
@@ -113,17 +125,18 @@ func (r *Reader) try(c *corner) {
 		for i := range places {
 			p := &places[i]
 			if r.read(p, c.light) {
-				return
+				return true
 			}
 			if p.score < bendScore || r.Work < 0 {
 				continue
 			}
 			r.bend(p, c.light)
 			if p.bent && r.read(p, c.light) {
-				return
+				return true
 			}
 		}
 	}
+	return false
 }
 
 // bendScore is the agreement from which on a symbol that is not read is taken to be bent.

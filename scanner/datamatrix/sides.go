@@ -95,8 +95,14 @@ func (r *Reader) touch(p, along, out luma.Point, c *corner) (luma.Point, bool) {
 		r.Work -= n
 		return float64(hits) / float64(max(n, 1))
 	}
-	for a := sweep; a >= -sweep; a -= sweepStep {
+	clear, back := false, 0 // clear: the line has been off the symbol and whatever lies beyond the quiet zone; back: to the angle before
+	for a := sweep; a >= -sweep; a -= back + 1 {
+		back = 0
 		if share(a) <= touchShare {
+			clear, back = true, sweepStep-1
+			continue
+		}
+		if !clear {
 			continue
 		}
 		// Between this degree and the one before: where the share is passed.
@@ -106,7 +112,7 @@ func (r *Reader) touch(p, along, out luma.Point, c *corner) (luma.Point, bool) {
 		}
 		f := min((now-touchShare)/max(now-last, 1e-6), 1)
 		slope := math.Tan((float64(a+1) + f) * math.Pi / 180)
-		return along.Add(o.Mul(slope)), a+1 < sweep
+		return along.Add(o.Mul(slope)), true
 	}
 	return luma.Point{}, false
 }
