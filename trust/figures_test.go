@@ -23,37 +23,26 @@ import (
 
 var figuresFile = flag.String("figures", "", "measure the figures of this package and append them to this file as JSON lines")
 
-// result is what one call costs.
-type result struct{ microseconds, allocs float64 }
-
-// fastest measures each function in turn, several times around, and returns
-// the best of each: what else the machine does only adds, and does so to all.
-func fastest(fs ...func()) []result {
-	best := make([]result, len(fs))
-	for round := range 5 {
-		for i, f := range fs {
-			r := testing.Benchmark(func(b *testing.B) { bench(b, f) })
-			us := float64(r.T.Nanoseconds()) / float64(r.N) / 1000
-			if round == 0 || us < best[i].microseconds {
-				best[i] = result{us, float64(r.AllocsPerOp())}
-			}
-		}
-	}
-	return best
-}
-
 // TestFigures measures only where it is asked to:
 //
 //	go test ./trust -run Figures -figures trust.jsonl
 func TestFigures(t *testing.T) {
 	f := figures.Open(t, *figuresFile)
-	r := fastest(verdicts(t, true), verdicts(t, false), ed25519Peer(t), healthPeer(t), statuses(t))
-	signed, sealed, ed, health, status := r[0], r[1], r[2], r[3], r[4]
+	signed := paired(t, verdicts(t, true), ed25519Peer(t))
+	ours, health, status := verdicts(t, false), healthPeer(t), statuses(t)
+	sealed := paired(t, ours, health)
+	hundred := paired(t, func() {
+		for range 100 {
+			status()
+		}
+	}, ours)
 	const hcert = "Base45, zlib, CBOR, ES256"
-	f.Add(figures.Figure{Figure: "verdict_sealed_signed_us", Value: signed.microseconds, Unit: "us", Peer: "crypto/ed25519.Verify", PeerValue: ed.microseconds})
-	f.Add(figures.Figure{Figure: "verdict_sealed_us", Value: sealed.microseconds, Unit: "us", Peer: hcert, PeerValue: health.microseconds})
-	f.Add(figures.Figure{Figure: "verdict_sealed_allocs", Value: sealed.allocs, Unit: "allocs", Peer: hcert, PeerValue: health.allocs})
-	f.Add(figures.Figure{Figure: "status_ns", Value: status.microseconds * 1000, Unit: "ns"})
+	f.Add(figures.Figure{Figure: "verdict_sealed_signed_us", Value: signed.ours, Unit: "us", Peer: "crypto/ed25519.Verify", PeerValue: signed.peer})
+	f.Add(figures.Figure{Figure: "verdict_sealed_signed_ratio", Value: signed.ratio, Unit: "x"})
+	f.Add(figures.Figure{Figure: "verdict_sealed_us", Value: sealed.ours, Unit: "us", Peer: hcert, PeerValue: sealed.peer})
+	f.Add(figures.Figure{Figure: "verdict_sealed_allocs", Value: testing.AllocsPerRun(1000, ours), Unit: "allocs", Peer: hcert,
+		PeerValue: testing.AllocsPerRun(1000, health)})
+	f.Add(figures.Figure{Figure: "status_ns", Value: hundred.ours * 1000 / 100, Unit: "ns"})
 }
 
 // verdicts checks distinct codes from text, one at each call.
