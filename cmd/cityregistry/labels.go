@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"citygate/internal/qrcode"
 	"citygate/trust/registry"
+	"golang.org/x/sync/errgroup"
 )
 
 // This file implements what becomes of an issued record: a line on standard output, and files for printing.
@@ -24,13 +27,14 @@ type labels struct {
 	Sheet  string   `type:"path" placeholder:"FILE" help:"Write all labels on A4 pages of one PDF file."`
 }
 
-// labelWriter writes records' codes. It keeps QR layouts, so it is used by one goroutine.
+// labelWriter writes records' codes. It is used by one goroutine.
 type labelWriter struct {
 	labels
-	o       *office
-	level   qrcode.Level
-	encoder qrcode.Encoder
-	sheet   *qrcode.Sheet // nil without --sheet
+	o        *office
+	level    qrcode.Level
+	encoders []qrcode.Encoder  // one for each goroutine that draws
+	block    []registry.Issued // records that wait to be drawn
+	sheet    *qrcode.Sheet     // nil without --sheet
 }
 
 // use hands a writer to f, and finishes the sheet afterwards: whole or not at all.
@@ -39,8 +43,14 @@ func (l labels) use(o *office, f func(*labelWriter) error) (err error) {
 	if err != nil {
 		return err
 	}
+	all := func() error {
+		if err := f(w); err != nil {
+			return err
+		}
+		return w.flush()
+	}
 	if l.Sheet == "" {
-		return f(w)
+		return all()
 	}
 	part := l.Sheet + ".part"
 	file, err := os.Create(part)
@@ -55,14 +65,14 @@ func (l labels) use(o *office, f func(*labelWriter) error) (err error) {
 	if w.sheet, err = qrcode.NewSheet(file, l.Module); err != nil {
 		return errors.Join(err, file.Close())
 	}
-	if err := errors.Join(f(w), w.sheet.Close(), file.Close()); err != nil {
+	if err := errors.Join(all(), w.sheet.Close(), file.Close()); err != nil {
 		return err
 	}
 	return os.Rename(part, l.Sheet)
 }
 
 func (l labels) open(o *office) (*labelWriter, error) {
-	w := &labelWriter{labels: l, o: o}
+	w := &labelWriter{labels: l, o: o, encoders: make([]qrcode.Encoder, runtime.GOMAXPROCS(0))}
 	var err error
 	if w.level, err = qrcode.ParseLevel(l.Level); err != nil {
 		return nil, usageError{err}
@@ -93,39 +103,92 @@ type answer struct {
 	Files   []string `json:"files,omitempty"`
 }
 
-// write prints a record and writes its files.
+// blockSize is how many labels are drawn at once and written in their order.
+const blockSize = 256
+
+// write takes a record. It is printed, and its files are written, with others of a block, or when flush is called. It stops when the command is
+// told to.
 func (w *labelWriter) write(i registry.Issued) error {
-	a := answer{Request: i.Request, ID: i.ID.String(), Again: i.Again, Pending: i.Pending, Sealed: i.Code.Sealed(), Text: i.Text}
-	if i.Pending {
-		return w.o.answer(a, fmt.Sprintf("-\t%s\tpending", i.ID))
+	w.block = append(w.block, i)
+	if len(w.block) < blockSize {
+		return nil
 	}
-	a.Index = &i.Index
-	if w.Out != "" || w.sheet != nil {
-		m, err := w.encoder.Encode(i.Text, w.level)
-		if err != nil {
-			return fmt.Errorf("code of %s: %w", i.ID, err)
+	return w.flush()
+}
+
+// flush draws the labels that wait, on all processors, and then prints them in their order.
+func (w *labelWriter) flush() error {
+	if err := w.o.ctx.Err(); err != nil {
+		return err
+	}
+	drawn := make([]label, len(w.block))
+	var next atomic.Int64
+	var workers errgroup.Group
+	for n := range w.encoders {
+		workers.Go(func() error {
+			for {
+				k := int(next.Add(1)) - 1
+				if k >= len(drawn) {
+					return nil
+				}
+				var err error
+				if drawn[k], err = w.draw(&w.encoders[n], w.block[k]); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	if err := workers.Wait(); err != nil {
+		return err
+	}
+	w.block = w.block[:0]
+	for _, l := range drawn {
+		if w.sheet != nil && !l.Pending {
+			if err := w.sheet.Add(l.matrix, l.caption); err != nil {
+				return err
+			}
 		}
-		if a.Files, err = w.files(i, m); err != nil {
+		if err := w.o.answer(l.answer, l.line); err != nil {
 			return err
 		}
 	}
-	return w.o.answer(a, fmt.Sprintf("%d\t%s\t%s", i.Index, i.ID, i.Text))
+	return nil
 }
 
-// files puts a record's symbol on the sheet and writes one file of each format, each whole or not at all.
-func (w *labelWriter) files(i registry.Issued, m qrcode.Matrix) ([]string, error) {
-	caption := i.ID.String()
+// label is what becomes of a record.
+type label struct {
+	answer
+	line    string
+	matrix  qrcode.Matrix
+	caption string // below the symbol
+}
+
+// draw makes a record's symbol and writes its files.
+func (w *labelWriter) draw(e *qrcode.Encoder, i registry.Issued) (label, error) {
+	l := label{answer: answer{Request: i.Request, ID: i.ID.String(), Again: i.Again, Pending: i.Pending, Sealed: i.Code.Sealed(), Text: i.Text}}
+	if i.Pending {
+		l.line = fmt.Sprintf("-\t%s\tpending", i.ID)
+		return l, nil
+	}
+	l.Index, l.line, l.caption = &i.Index, fmt.Sprintf("%d\t%s\t%s", i.Index, i.ID, i.Text), i.ID.String()
 	if i.Code.Personal() {
-		caption = fmt.Sprintf("%d", i.Index) // what is printed is seen by many
+		l.caption = fmt.Sprintf("%d", i.Index) // what is printed is seen by many
 	}
-	if w.sheet != nil {
-		if err := w.sheet.Add(m, caption); err != nil {
-			return nil, err
-		}
+	if w.Out == "" && w.sheet == nil {
+		return l, nil
 	}
-	if w.Out == "" {
-		return nil, nil
+	var err error
+	if l.matrix, err = e.Encode(i.Text, w.level); err != nil {
+		return l, fmt.Errorf("code of %s: %w", i.ID, err)
 	}
+	if w.Out != "" {
+		l.Files, err = w.files(e, i, l.matrix)
+	}
+	return l, err
+}
+
+// files writes one file of each format, each whole or not at all.
+func (w *labelWriter) files(e *qrcode.Encoder, i registry.Issued, m qrcode.Matrix) ([]string, error) {
 	name := fmt.Sprintf("%s-%d", strings.ReplaceAll(i.ID.String(), "/", "_"), i.Index)
 	if i.Code.Personal() {
 		name = fmt.Sprintf("personal-%d", i.Index) // a file's name is seen by many
@@ -137,7 +200,7 @@ func (w *labelWriter) files(i registry.Issued, m qrcode.Matrix) ([]string, error
 		case "txt":
 			b = []byte(i.Text + "\n")
 		case "png":
-			b = m.PNG(w.Scale)
+			b = e.PNG(m, w.Scale)
 		case "svg":
 			b = m.SVG(w.Module)
 		}

@@ -26,6 +26,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	registry.RouteTesseraLogs(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(report(os.Stderr, err))
@@ -147,6 +148,8 @@ func hint(err error) string {
 		return h.hint
 	case errors.As(err, &usage):
 		return "cityregistry --help lists the commands, cityregistry COMMAND --help its flags"
+	case errors.Is(err, context.Canceled):
+		return "interrupted; what was decided is kept, and the same command goes on from there"
 	case errors.Is(err, registry.ErrNotEnrolled):
 		return "have the national registry enter it (cityregistry allocate), then take the answer with cityregistry accept"
 	case errors.Is(err, registry.ErrSignAgain):

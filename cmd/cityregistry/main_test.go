@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"image/png"
+	"io"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -224,6 +227,36 @@ func TestCSV(t *testing.T) {
 	if again, _, err := d.try(b.String(), append(args[:len(args)-1:len(args)-1], "-")...); err != nil || again != first {
 		t.Errorf("again, from standard input: other answers, %v", err)
 	}
+	d.interrupted(args)
+}
+
+// interrupted stops a command that has begun to answer: it ends at once, leaves no half sheet, and says what to do.
+func (d *desk) interrupted(args []string) {
+	d.t.Helper()
+	ctx, cancel := context.WithCancel(d.t.Context())
+	defer cancel()
+	out := &stopper{stop: cancel}
+	o := &office{ctx: ctx, in: strings.NewReader(""), out: out, err: io.Discard, logger: slog.New(slog.DiscardHandler),
+		opts: registry.Options{CheckpointInterval: 100 * time.Millisecond}}
+	err := o.execute(append(args, "--sheet", d.path("half.pdf"), "--out", d.path("half")))
+	if !errors.Is(err, context.Canceled) || hint(err) == "" || out.lines == 0 || out.lines > blockSize {
+		d.t.Errorf("after %d lines: %v, hint %q", out.lines, err, hint(err))
+	}
+	if left, _ := filepath.Glob(d.path("half.pdf*")); left != nil {
+		d.t.Errorf("left behind: %v", left)
+	}
+}
+
+// stopper interrupts a command at its first line.
+type stopper struct {
+	stop  func()
+	lines int
+}
+
+func (s *stopper) Write(b []byte) (int, error) {
+	s.stop()
+	s.lines += bytes.Count(b, []byte("\n"))
+	return len(b), nil
 }
 
 func TestMain(m *testing.M) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"strconv"
 	"strings"
 )
@@ -36,14 +35,7 @@ func (m Matrix) Image(scale int) *image.Paletted {
 }
 
 // PNG gives the picture of Image as a PNG file of one bit for each pixel.
-func (m Matrix) PNG(scale int) []byte {
-	var b bytes.Buffer
-	// A paletted picture in memory always encodes.
-	if err := png.Encode(&b, m.Image(scale)); err != nil {
-		panic(fmt.Sprintf("qrcode: encode PNG: %v", err))
-	}
-	return b.Bytes()
-}
+func (m Matrix) PNG(scale int) []byte { return new(Encoder).PNG(m, scale) }
 
 // SVG gives the symbol with its quiet zone as an SVG document in which a module is moduleMM millimetres wide. The dark modules are one
 // path, so that printing leaves no hair lines between them.
@@ -70,7 +62,8 @@ func (m Matrix) Path() string {
 			for m.At(x, y) {
 				x++
 			}
-			fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from+QuietZone, y+QuietZone, x-from, x-from)
+			n := strconv.Itoa(x - from)
+			b.WriteString("M" + strconv.Itoa(from+QuietZone) + " " + strconv.Itoa(y+QuietZone) + "h" + n + "v1h-" + n + "z")
 		}
 	}
 	return b.String()

@@ -12,6 +12,7 @@
 package qrcode
 
 import (
+	"compress/zlib"
 	"fmt"
 	"strings"
 
@@ -66,6 +67,7 @@ func Encode(text string, level Level) (Matrix, error) { return new(Encoder).Enco
 // The zero value is ready. It is not safe for concurrent use.
 type Encoder struct {
 	layouts map[layoutKey]*layout
+	deflate *zlib.Writer // of PNG
 }
 
 type layoutKey struct {
