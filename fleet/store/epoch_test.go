@@ -58,6 +58,30 @@ func TestPredecessors(t *testing.T) {
 	}
 }
 
+// The first epoch of all may arrive after later ones; what it does not know is no
+// loss then. An epoch that it does not know of still is.
+func TestFirstEpochArrivesLast(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		other bool
+		want  []string
+	}{{"alone", false, nil}, {"after an older outbox", true, []string{"gap 5-0"}}} {
+		s := open(t)
+		first := started(t, "k-1", 7, nil, 19)
+		second := started(t, "k-1", 8, first.end(20), 3)
+		third := started(t, "k-1", 9, second.end(4), 3)
+		enrol(t, s, first)
+		if c.other {
+			commit(t, s, started(t, "k-1", 6, nil, 3).batch(t, 1, 4))
+		}
+		commit(t, s, second.batch(t, 1, 4), third.batch(t, 1, 4))
+		commit(t, s, first.batch(t, 1, 20))
+		if got := kinds(t, s, "k-1"); !slices.Equal(got, c.want) {
+			t.Errorf("%s: findings %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestTwoEpochsAfterOne(t *testing.T) {
 	s := open(t)
 	first := started(t, "k-1", 7, nil, 5)

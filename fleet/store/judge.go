@@ -111,10 +111,15 @@ func (s *Store) linkPredecessor(ctx context.Context, tx *sql.Tx, ep epochRow, p 
 }
 
 // unknownPredecessor is a finding where the fleet knows an earlier epoch: how
-// much of it was lost cannot be told.
+// much of it was lost cannot be told. Epochs that come after this one are no
+// earlier ones, though their batches may have come before: several workers commit
+// what several connections sent.
 func (s *Store) unknownPredecessor(ctx context.Context, tx *sql.Tx, ep epochRow) error {
 	var epoch, mark int64
-	err := tx.QueryRowContext(ctx, `SELECT epoch, mark FROM epochs WHERE device = $1 AND id <> $2 ORDER BY id DESC LIMIT 1`,
+	err := tx.QueryRowContext(ctx, `WITH RECURSIVE later (epoch) AS (
+			SELECT epoch FROM epochs WHERE device = $1 AND id = $2
+			UNION SELECT e.epoch FROM epochs e JOIN later ON e.prev_epoch = later.epoch WHERE e.device = $1 AND e.prev_known = 1)
+		SELECT epoch, mark FROM epochs WHERE device = $1 AND epoch NOT IN (SELECT epoch FROM later) ORDER BY id DESC LIMIT 1`,
 		ep.device, ep.id).Scan(&epoch, &mark)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
