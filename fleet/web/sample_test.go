@@ -189,14 +189,19 @@ func street(tb testing.TB) *sample {
 	return x
 }
 
-// city is a fleet of n gateways that were only heard.
+// city is a fleet of n gateways that were only heard; of many, some have scanned too.
 func city(tb testing.TB, n int) *sample {
 	x := newSample(tb)
+	slots := make(map[time.Time][]store.Batch)
+	defer func() { x.commit(slots) }()
 	for i := range n {
 		name := fmt.Sprintf("sjz-%04d", i)
 		x.enrol(name, fmt.Sprintf("MA.156.%s/KIOSK.%06d", []string{"1301", "1301.02", "1302", "1303.01"}[i%4], i), "")
 		if i%37 != 0 {
 			x.on(name, uint64(i+1), time.Hour)
+		}
+		if n > 1000 && i%150 == 8 {
+			x.day(slots, name, uint64(i+1), 20)
 		}
 		if i%53 == 0 || i > 300 && i < 320 {
 			x.off(name, uint64(i+1), 26*time.Minute)

@@ -17,7 +17,7 @@ var texts = map[string][2]string{
 	"dur-s": {"%d s", "%d 秒"}, "dur-min": {"%d min", "%d 分钟"}, "dur-h": {"%d h", "%d 小时"}, "dur-h-min": {"%d h %d min", "%d 小时 %d 分"},
 	"dur-d": {"%d d", "%d 天"}, "dur-d-h": {"%d d %d h", "%d 天 %d 小时"}, "ago": {"%s ago", "%s前"},
 
-	"sub-overview": {"%s gateways in %s places, %s answers today", "%[2]s 个地点，%[1]s 台网关，今日应答 %[3]s 次"},
+	"sub-overview": {"Gateways %s · places %s · answers today %s", "%[2]s 个地点，%[1]s 台网关，今日应答 %[3]s 次"},
 	"no-gateways":  {"No gateway is enrolled yet.", "尚未登记网关。"}, "no-gateways-do": {"Enrol one with", "登记命令："},
 	"promises": {"Promises", "服务承诺"}, "p-oldest": {"Oldest unacknowledged event", "最久未确认事件"}, "p-trust": {"Trust age, oldest", "核验数据时龄（最久）"},
 	"p-offline": {"Offline", "离线"}, "p-alarms": {"Alarms", "告警"}, "p-quick": {"Read and checked under 100 ms", "100 毫秒内读码核验"},
@@ -61,5 +61,6 @@ var texts = map[string][2]string{
 	"sub-findings": {"%s open", "%s 项未结"}, "findings-none": {"No finding. Every stored chain is whole.", "无异常，全部事件链完整。"}, "also-closed": {"Also closed ones", "含已结"}, "only-open": {"Only open ones", "仅未结"},
 	"finding": {"Finding", "异常"}, "kind": {"Kind", "类别"}, "numbers": {"Numbers", "编号"}, "first-seen": {"First seen", "首次发现"}, "times": {"Times", "次数"}, "detail": {"Detail", "说明"}, "open": {"Open", "未结"}, "closed": {"Closed", "已结"},
 	"ours": {"Stored here", "本端已存"}, "theirs": {"What came", "收到的"}, "evidence": {"Download the message", "下载原始消息"}, "epoch": {"Epoch", "纪元"}, "last-seen": {"Last seen", "最近一次"}, "close-how": {"Close it with a written reason:", "填写理由后结案："}, "close-why": {"Why is it closed? Recorded as %s.", "结案理由（记录人：%s）"}, "close": {"Close the finding", "结案"}, "close-cli": {"Or at a terminal:", "或用命令："}, "to-end": {"%s and later", "%s 号起"}, "about": {"About", "涉及"},
-	"foot": {"Read-only. Data as stored at %s.", "只读。数据截至 %s。"},
+	"foot-person": {"%s is signed in. Data as stored at %s.", "%s 已登录。数据截至 %s。"},
+	"foot":        {"Read-only. Data as stored at %s.", "只读。数据截至 %s。"},
 }

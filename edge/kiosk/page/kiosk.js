@@ -162,7 +162,7 @@ function fit(full) {
   const max = (zh ? wide ? full ? 220 : 112 : full ? 400 : 156 : wide ? full ? 176 : 104 : full ? 208 : 150) * u;
   const lines = zh ? 1 : full || wide ? 2 : 1, floor = (wide ? 60 : 96) * u;
   const last = [...msg.children].filter(e => e.textContent.trim() && !e.classList.contains('art')).pop();
-  const over = () => full && last.getBoundingClientRect().bottom - 1 > msg.getBoundingClientRect().bottom - parseFloat(cs.paddingBottom)
+  const over = () => (full || body.classList.contains('asked')) && last.getBoundingClientRect().bottom - 1 > msg.getBoundingClientRect().bottom - parseFloat(cs.paddingBottom)
     || msg.scrollHeight > msg.clientHeight + 1;
   d.style.fontSize = '';
   let s = zh ? Math.min(max, box / h.textContent.length) : max;
