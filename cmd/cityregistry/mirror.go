@@ -22,11 +22,12 @@ type sources struct {
 	From []string `required:"" sep:"none" placeholder:"URL|DIR" help:"Where to read: the URL of a server of logs, or a folder with their tree. Repeat for more."`
 }
 
-func (s sources) open() ([]mirror.Source, error) {
+// open gives the sources, which say on standard error how far a long log is.
+func (s sources) open(o *office) ([]mirror.Source, error) {
 	var all []mirror.Source
 	for _, from := range s.From {
 		if strings.HasPrefix(from, "http://") || strings.HasPrefix(from, "https://") {
-			all = append(all, mirror.HTTP{Base: strings.TrimSuffix(from, "/")})
+			all = append(all, watch(mirror.HTTP{Base: strings.TrimSuffix(from, "/")}, o.err))
 			continue
 		}
 		if st, err := os.Stat(from); err != nil {
@@ -37,7 +38,7 @@ func (s sources) open() ([]mirror.Source, error) {
 		if public := filepath.Join(from, "public"); isDir(public) {
 			from = public
 		}
-		all = append(all, mirror.Dir{Path: from})
+		all = append(all, watch(mirror.Dir{Path: from}, o.err))
 	}
 	return all, nil
 }
@@ -68,7 +69,7 @@ func (c copies) open(o *office) (*mirrored.Copy, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := c.sources.open()
+	from, err := c.sources.open(o)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,7 @@ type monitorCmd struct {
 }
 
 // errFindings makes the exit status tell that something was found.
-var errFindings = errors.New("the logs hold what they should not")
+var errFindings = errors.New("the logs are not as they should be")
 
 // Run copies logs, reads all of them, and prints what it finds.
 func (c *monitorCmd) Run(o *office) error {
@@ -158,9 +159,14 @@ func (c *monitorCmd) once(o *office, m *mirrored.Copy) error {
 		}
 	}
 	if len(findings) > 0 {
-		errs = append(errs, errFindings)
+		errs = append(errs, hinted{fmt.Errorf("%w: %d findings", errFindings, len(findings)),
+			"each line names what the log's registry has to explain; forks are kept in evidence/ below --dir"})
 	}
-	return errors.Join(errs...)
+	err = errors.Join(errs...)
+	if err == nil {
+		fmt.Fprintf(o.err, "nothing found in %d logs\n", len(reports))
+	}
+	return err
 }
 
 // copyOnce copies and prints, and joins what went wrong.
@@ -193,7 +199,7 @@ type restoreFromMirrorCmd struct {
 
 // Run rebuilds logs and books.
 func (c *restoreFromMirrorCmd) Run(o *office) error {
-	from, err := c.sources.open()
+	from, err := c.sources.open(o)
 	if err != nil {
 		return err
 	}

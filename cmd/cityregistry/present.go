@@ -35,7 +35,7 @@ func (c *presentCmd) Run(o *office) error {
 	}
 	p, err := code.ParseText(text)
 	if err != nil {
-		return err
+		return hinted{err, "--code takes the whole text that issue or code prints, HTTPS:// and digits"}
 	}
 	nonce, err := hex.DecodeString(c.Nonce)
 	if err != nil {
@@ -43,7 +43,7 @@ func (c *presentCmd) Run(o *office) error {
 	}
 	key, err := registry.LoadIssuerKey(c.Key) // a holder's key has the same form
 	if err != nil {
-		return err
+		return hinted{err, "cityregistry keygen --holder makes a holder's key, and its public half goes to issue --holder"}
 	}
 	shown, err := code.Present(key, p.Code, time.Now().Unix(), nonce)
 	if err != nil {

@@ -57,7 +57,7 @@ func seedFile(dir, name string) string { return filepath.Join(dir, "keys", name+
 func LoadIssuerKey(path string) (crypto.Signer, error) {
 	text, err := readSecret(path)
 	if err != nil {
-		return nil, fmt.Errorf("read issuer key: %w", err)
+		return nil, err
 	}
 	var key crypto.Signer
 	if pkcs11key.IsURI(text) {
@@ -66,9 +66,9 @@ func LoadIssuerKey(path string) (crypto.Signer, error) {
 		key, err = parseScalar(alg, number)
 	} else {
 		key, err = keyfile.ReadSeed(path)
-		return key, wrapped("read issuer key", err)
+		return key, wrapped("read key", err)
 	}
-	return key, wrapped("read issuer key: "+path, err)
+	return key, wrapped("read key "+path, err)
 }
 
 // wrapped says what failed, if something did.

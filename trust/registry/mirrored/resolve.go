@@ -51,6 +51,9 @@ func (c *Copy) Resolve(ctx context.Context, id cityid.ID, mirrors []string, clie
 		return Resolution{}, errors.Join(report.Err, err)
 	}
 	row := responsible(d, id)
+	if row == nil && report.Err != nil && d.Size() == 0 {
+		return Resolution{}, fmt.Errorf("resolve %s: no directory: %w", id, report.Err)
+	}
 	if row == nil {
 		return Resolution{}, errors.Join(fmt.Errorf("resolve %s: the directory names no registry for it", id), report.Err)
 	}
