@@ -66,8 +66,10 @@ const (
 	minScore         = 0.30 // agreement of function patterns for a place to be refined
 	goodScore        = 0.45 // and to be sampled
 	minTiming        = 0.05 // agreement of the timing patterns for an alignment pattern to be looked for
-	minBeside        = 0.15 // agreement without the finders for a place to be refined
-	goodBeside       = 0.25 // and to be sampled
+	goodBeside       = 0.25 // agreement without the finders for a place to be sampled
+	guessedBeside    = 0.40 // where one of the finders was not seen
+	besideGain       = 0.10 // what refining may bring
+	maxDeep          = 3    // places of a frame that are fitted once more when their modules do not decode
 	bentGain         = 0.02 // by which a bent place has to agree better than a flat one
 	plainScore       = 0.85 // agreement for a place to be sampled as it is
 	minFinder        = 0.35 // agreement of each finder pattern
@@ -124,7 +126,11 @@ func (r *Reader) readLegs(g *legs, n float64) (Found, bool) {
 			best, tried = p, true
 		}
 	}
-	if !tried || best.beside < minBeside {
+	least := goodBeside
+	if g.guessed != nil {
+		least = guessedBeside
+	}
+	if !tried || best.beside < least-besideGain {
 		return Found{}, false
 	}
 	if best.score >= plainScore {
@@ -133,23 +139,24 @@ func (r *Reader) readLegs(g *legs, n float64) (Found, bool) {
 		}
 	}
 	r.refine(&best, g.light, false)
-	if best.score < goodScore || best.beside < goodBeside {
+	if best.score < goodScore || best.beside < least {
 		return Found{}, false
 	}
-	if f, ok := r.read(&best, g.light); ok || r.Work < 0 {
+	if f, ok := r.read(&best, g.light); ok || r.Work < 0 || r.deep >= maxDeep {
 		return f, ok
 	}
+	r.deep++
 	bent := best
 	if r.refine(&bent, g.light, true); bent.score >= best.score+bentGain {
-		if f, ok := r.read(&bent, g.light); ok || r.Work < 0 {
-			return f, ok
+		if f, ok := r.readAgain(&bent, g.light); ok {
+			return f, true
 		}
 		best = bent
 	}
 	if !r.focus(&best, g.light) {
 		return Found{}, false
 	}
-	return r.read(&best, g.light)
+	return r.readAgain(&best, g.light)
 }
 
 // versionKnown is the first version that has version information.

@@ -41,10 +41,8 @@ func (r *Reader) tryPairs() {
 			before := r.Work
 			f, ok := r.tryPair(a, b)
 			if ok {
-				r.Work = before
 				r.used[i], r.used[j] = true, true
-				r.found = append(r.found, f)
-				r.useInside(&f.Corners)
+				r.keep(f, before)
 			}
 		}
 	}

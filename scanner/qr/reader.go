@@ -42,6 +42,7 @@ type Reader struct {
 	alone   []int       // finders without a symbol
 	guessed luma.Finder // one that was not seen
 	closed  int         // triples that were tried without timing patterns
+	deep    int         // places that were fitted once more
 	stage   stage       // how far the triple at hand came
 	decoder *Decoder
 	marks   marks
@@ -61,6 +62,7 @@ func (r *Reader) Read(look *luma.Look, finders []luma.Finder) []Found {
 	blurred := slices.ContainsFunc(finders, func(f luma.Finder) bool { return f.Blurred })
 	if !blurred { // else this is the second try of one frame, without the triples of the first
 		r.Missed.Reset()
+		r.deep = 0
 	}
 	r.used = r.used[:0]
 	for range finders {
@@ -98,10 +100,8 @@ func (r *Reader) tryAll(plain, blurred bool) {
 		}
 		before := r.Work
 		if s, ok := r.try(t, plain); ok {
-			r.Work = before // only what was in vain counts
 			r.used[t.tl], r.used[t.tr], r.used[t.bl] = true, true, true
-			r.found = append(r.found, s)
-			r.useInside(&s.Corners)
+			r.keep(s, before)
 		} else {
 			r.traceTriple(t)
 		}
@@ -113,6 +113,16 @@ func (r *Reader) ReadPairs() []Found {
 	r.tryPairs()
 	return r.found
 }
+
+// keep adds a symbol that was read, to which only what was in vain counts as work.
+func (r *Reader) keep(f Found, before int) {
+	r.Work = min(before, moreWork)
+	r.found = append(r.found, f)
+	r.useInside(&f.Corners)
+}
+
+// moreWork is what is spent in vain on a frame of which a symbol was read, for others.
+const moreWork = 400_000
 
 // useInside takes what looks a little like a finder within a symbol that was read for a part of it.
 func (r *Reader) useInside(q *luma.Quad) {

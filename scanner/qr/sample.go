@@ -90,6 +90,7 @@ type attempt struct {
 // leaves the contrast of dark and light as it was.
 var (
 	attempts = [...]attempt{{30, luma.Around, false}, {0, luma.Around, false}, {76, luma.Around, false}, {30, 2, false}, {30, luma.Around, true}}
+	again    = [...]attempt{{30, luma.Around, false}, {30, luma.Around, true}}
 	shadows  = [...]attempt{{0, luma.Around, false}, {0, 3, false}, {0, 3, true}, {0, 2, true}}
 )
 
@@ -148,6 +149,21 @@ func (r *Reader) read(p *place, light bool) (Found, bool) {
 	}
 	r.mesh.n = 0
 	return r.readBlurred(p, light)
+}
+
+// readAgain samples a place that was fitted once more and decodes it.
+func (r *Reader) readAgain(p *place, light bool) (Found, bool) {
+	r.mesh.n = 0
+	if p.version >= 2 {
+		r.bend(p, light)
+	}
+	r.sample(p)
+	for _, a := range again {
+		if f, ok := r.attempt(p, a, light); ok {
+			return f, true
+		}
+	}
+	return Found{}, false
 }
 
 // readBlurred samples a place and decodes it with blur undone.
