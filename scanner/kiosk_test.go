@@ -127,7 +127,7 @@ func frameOf(r *scene.Renderer, s scene.Scene) scanner.Frame {
 
 // TestKiosk is a ratchet over two frames of each condition, and prints what is read; KIOSK=n takes n frames of each.
 func TestKiosk(t *testing.T) {
-	const frames, atLeast = 2, 60
+	const frames, atLeast = 2, 63
 	n := frames
 	if _, err := fmt.Sscan(os.Getenv("KIOSK"), &n); err != nil && os.Getenv("KIOSK") != "" {
 		t.Fatal(err)
