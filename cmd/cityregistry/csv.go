@@ -22,6 +22,20 @@ const csvChunk = 4096
 // progressEvery is the time between two lines of progress.
 const progressEvery = 2 * time.Second
 
+type importCmd struct {
+	Dir   string `required:"" type:"path" help:"${dir}"`
+	CSV   string `arg:"" name:"csv" type:"path" help:"The file; - for standard input. Its first line names the columns: id, request, kind, not_after, not_before, personal, holder, places, language."`
+	Fresh bool   `help:"Write fresh codes and leave the batch open; without it the batch is sealed at once."`
+	labels
+}
+
+// Run issues what the file asks for, as issue --csv does.
+func (c *importCmd) Run(o *office) error {
+	return c.labels.use(o, func(w *labelWriter) error {
+		return o.with(c.Dir, func(r *registry.Registry) error { return o.issueCSV(r, c.CSV, c.Fresh, w) })
+	})
+}
+
 func (o *office) issueCSV(r *registry.Registry, path string, fresh bool, w *labelWriter) error {
 	qs, err := o.readCSV(path)
 	if err != nil {

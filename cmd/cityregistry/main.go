@@ -63,6 +63,7 @@ type commands struct {
 	Logs logsCmd `cmd:"" help:"Print the verifier keys of a registry's logs, for witnesses."`
 
 	Issue   issueCmd   `cmd:"" help:"Issue one identifier, or those of a CSV file, and write their codes."`
+	Import  importCmd  `cmd:"" help:"Issue the records of a CSV file, however many, and write their codes."`
 	Seal    sealCmd    `cmd:"" help:"Close the batch: pad it to 256 entries and write its codes."`
 	Code    codeCmd    `cmd:"" help:"Write the code of a record again."`
 	Revoke  revokeCmd  `cmd:"" help:"Revoke a record, for ever."`

@@ -12,6 +12,7 @@ import (
 
 // An office, a witness and a holder whose keys are on a PKCS #11 token.
 func TestKeysOnAToken(t *testing.T) {
+	t.Parallel()
 	tokens := softhsm.Token(t, "citygate", "other")
 	keys := &desk{t: t, dir: t.TempDir()}
 	uri := tokens[0].String()

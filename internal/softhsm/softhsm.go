@@ -45,7 +45,10 @@ func Token(t *testing.T, labels ...string) []pkcs11key.URI {
 			t.Fatal(err)
 		}
 	}
-	t.Setenv("SOFTHSM2_CONF", conf) // with cgo this reaches the library's getenv, and child processes
+	// With cgo this reaches the library's getenv, and child processes. It stays, so that tests may run beside each other.
+	if err := os.Setenv("SOFTHSM2_CONF", conf); err != nil {
+		t.Fatal(err)
+	}
 	uris := make([]pkcs11key.URI, len(labels))
 	for i, label := range labels {
 		out, err := exec.Command(util, "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", PIN).CombinedOutput()

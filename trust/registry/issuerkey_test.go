@@ -18,9 +18,10 @@ import (
 
 // Keys on a token do all that keys in files do, and nothing that opens the token gets into a registry's folder.
 func TestKeysOnAToken(t *testing.T) {
+	t.Parallel()
 	tokens := softhsm.Token(t, "citygate", "old")
 	t.Run("all of them", func(t *testing.T) {
-		w := newQuietWorld(t)
+		w := newWorld(t)
 		cn, sjz := w.national(), w.city()
 		cn.Token, sjz.Token = tokens[0].String(), tokens[0].String()
 		w.lifeWith(cn, sjz, code.AlgEd25519)
@@ -28,14 +29,14 @@ func TestKeysOnAToken(t *testing.T) {
 		w.onlyURIs("sjz", 5, 0) // two logs, allocation, two issuers
 	})
 	t.Run("issuer only, ES256", func(t *testing.T) {
-		w := newQuietWorld(t)
+		w := newWorld(t)
 		sjz := w.city()
 		sjz.Token, sjz.NotesInFiles, sjz.IssuerAlg = tokens[1].String(), true, "es256"
 		w.lifeWith(w.national(), sjz, code.AlgES256)
 		w.onlyURIs("sjz", 2, 3)
 	})
 	t.Run("refusals", func(t *testing.T) {
-		w := newQuietWorld(t)
+		w := newWorld(t)
 		for what, change := range map[string]func(c *registry.Config){
 			"a PIN in the URI":     func(c *registry.Config) { c.Token += "&pin-value=" + softhsm.PIN },
 			"a key in the URI":     func(c *registry.Config) { c.Token = strings.Replace(c.Token, "?", ";object=x?", 1) },
