@@ -191,9 +191,10 @@ func New(o Options) *Gateway {
 		shown: kiosk.State{State: kiosk.StateOutOfService, Reason: "starting"},
 	}
 	for i, c := range o.Cameras {
-		l := &lens{g: g, camera: c, held: map[uint64]scan{}}
+		l := &lens{g: g, log: g.log, camera: c, held: map[uint64]scan{}}
 		if len(o.Cameras) > 1 {
 			l.number = i + 1
+			l.log = g.log.With("camera", l.number)
 		}
 		l.alive()
 		g.lenses = append(g.lenses, l)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 type lens struct {
 	pulse
 	g       *Gateway
+	log     *slog.Logger
 	number  int // from 1; 0 for the only one
 	camera  Camera
 	watch   *camera.Watch  // of a live camera, else nil
@@ -87,7 +89,7 @@ func (l *lens) session(ctx context.Context) error {
 	}
 	defer func() {
 		if err := frames.Close(); err != nil {
-			g.log.Warn("camera does not close", "camera", l.name(), "error", err)
+			l.log.Warn("camera does not close", "error", err)
 		}
 	}()
 	l.forget()
@@ -186,7 +188,7 @@ func (l *lens) inspect(f camera.Frame, codes int) error {
 	l.enter()
 	defer l.leave()
 	if code != l.fault {
-		l.g.log.Warn("camera", "camera", l.name(), "condition", code)
+		l.log.Warn("camera", "condition", code)
 		l.set(code, "")
 	}
 	return nil
@@ -208,7 +210,7 @@ func (l *lens) failed(err error) {
 	l.enter()
 	defer l.leave()
 	if l.fault != code {
-		l.g.log.Warn("camera", "camera", l.name(), "condition", code, "error", err)
+		l.log.Warn("camera", "condition", code, "error", err)
 	}
 	l.g.o.Metrics.cameraFailures.WithLabelValues(code).Inc()
 	l.set(code, err.Error())
@@ -218,7 +220,7 @@ func (l *lens) works() {
 	l.enter()
 	defer l.leave()
 	if l.fault != "" {
-		l.g.log.Info("camera works again", "camera", l.name(), "condition", l.fault)
+		l.log.Info("camera works again", "condition", l.fault)
 	}
 	l.set("", "")
 }

@@ -197,7 +197,7 @@ func (l *lens) answer(ctx context.Context, s sighting) {
 	if g.opens(s, reason) {
 		opens := g.o.Gate.Open(relay.Pulse{Device: g.o.Device, Camera: l.number, Epoch: epoch, Seq: seq, At: now.UTC(), Verdict: string(reason), Kind: s.verdict.Kind})
 		if !opens {
-			g.log.Info("gate was busy", "seq", seq)
+			l.log.Info("gate was busy", "seq", seq)
 		}
 	}
 	if !s.test {
@@ -205,6 +205,6 @@ func (l *lens) answer(ctx context.Context, s sighting) {
 	}
 	g.show(kiosk.State{State: kiosk.StateIdle})
 	g.o.Metrics.answered(reason, g.o.Now().Sub(s.frameAt))
-	g.log.Info("scan", "camera", l.name(), "verdict", string(reason), "seq", seq, "symbology", s.format,
+	l.log.Info("scan", "verdict", string(reason), "seq", seq, "symbology", s.format,
 		"scan_us", s.scanned.Microseconds(), "verify_us", s.verified.Microseconds())
 }
