@@ -19,6 +19,7 @@ type corner struct {
 
 const (
 	minLeg      = 14.0 // pixels of its level
+	minLegWide  = 20.0 // the same in a picture so large that such a small symbol is no use
 	minPiece    = 9.0  // pixels of the straight piece next to the corner
 	maxTurn     = 0.06 // tangent of the angle by which a side turns
 	maxLost     = 4    // pieces of a notch
@@ -40,7 +41,10 @@ func (r *Reader) find() {
 
 // pair looks for two long sides that follow each other around a corner: one that turns right belongs to a dark symbol, one that turns left to a light one.
 func (r *Reader) pair(pieces []luma.Piece) {
-	n := len(pieces)
+	n, shortest := len(pieces), minLeg
+	if r.level.W*r.level.H >= luma.Wide {
+		shortest = minLegWide
+	}
 	for i := range pieces {
 		if pieces[i].Shorter(minPiece) {
 			continue
@@ -61,7 +65,7 @@ func (r *Reader) pair(pieces []luma.Piece) {
 				first, from := extend(pieces, i, -1, c)
 				last, to := extend(pieces, j, 1, c)
 				a, b := first.Sub(c).Len(), last.Sub(c).Len()
-				if min(a, b) >= minLeg && max(a, b) <= maxLegRatio*min(a, b) && gap <= maxGap*min(a, b) &&
+				if min(a, b) >= shortest && max(a, b) <= maxLegRatio*min(a, b) && gap <= maxGap*min(a, b) &&
 					!r.closed(pieces, from, -1, b) && !r.closed(pieces, to, 1, a) {
 					if turn < 0 {
 						first, last = last, first

@@ -93,7 +93,7 @@ func (r *Reader) inside(c *corner) bool {
 
 // try reads the symbol of a corner.
 func (r *Reader) try(c *corner) {
-	if !r.contrast(c) {
+	if !r.contrast(c) || !r.busy(c) {
 		return
 	}
 	found := *c

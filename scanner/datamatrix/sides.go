@@ -34,7 +34,7 @@ func (r *Reader) snap(line luma.Piece, out luma.Point, c *corner) luma.Piece {
 	l, scale := r.levelFor(reach / 3)
 	normal := out.Mul(1 / out.Len())
 	var depth [columns]float64
-	step := max(scale/2, reach/40)
+	step := max(0.7*scale, reach/40)
 	for i := range depth {
 		p := line.From.Add(line.To.Sub(line.From).Mul((float64(i) + 0.5) / columns))
 		depth[i] = -2 * reach
@@ -81,7 +81,7 @@ func (r *Reader) touch(p, along, out luma.Point, c *corner) (luma.Point, bool) {
 	start := p.Mul(1 / scale)
 	o := out.Mul(1 / out.Len()).Mul(along.Len())
 	length := int(along.Len()/scale) + 1
-	step := max(1, length/64)
+	step := max(1, length/40)
 	share := func(a int) float64 {
 		dir := along.Add(o.Mul(math.Tan(float64(a) * math.Pi / 180)))
 		hits, n := 0, 0
@@ -103,6 +103,7 @@ func (r *Reader) touch(p, along, out luma.Point, c *corner) (luma.Point, bool) {
 			continue
 		}
 		if !clear {
+			back = 1
 			continue
 		}
 		// Between this degree and the one before: where the share is passed.
@@ -126,6 +127,36 @@ func (r *Reader) isArea(l *luma.Level, q luma.Point, c *corner) bool {
 	t := r.middle
 	return (v < t) != c.light
 }
+
+// busy reports whether the picture changes within the corner as data do: lines beside each leg cross several modules. The panes of a window do not.
+func (r *Reader) busy(c *corner) bool {
+	right, top := c.right.Sub(c.at), c.top.Sub(c.at)
+	return r.changes(c.at, right, top) >= minBusy && r.changes(c.at, top, right) >= minBusy
+}
+
+// changes counts the changes along three lines from one side to the other.
+func (r *Reader) changes(at, along, across luma.Point) (changes int) {
+	l, scale := r.levelFor(along.Len() / busySamples)
+	n := min(int(along.Len()/scale), busySamples)
+	for _, depth := range [...]float64{0.27, 0.45, 0.63} {
+		from, last := at.Add(across.Mul(depth)), false
+		for i := range n {
+			p := from.Add(along.Mul((float64(i) + 0.5) / float64(n))).Mul(1 / scale)
+			dark := l.At(p.X, p.Y) < r.middle
+			if i > 0 && dark != last {
+				changes++
+			}
+			last = dark
+		}
+	}
+	r.Work -= 3 * n
+	return changes
+}
+
+const (
+	minBusy     = 4   // changes along three lines
+	busySamples = 100 // on a line
+)
 
 // alternations counts how often the side from a to b changes between dark and light, at several distances from its edge: a timing pattern does at each
 // module, and nothing else as often. The symbol lies on the side of other. The three largest counts are returned; 0 stands for less than any size has.

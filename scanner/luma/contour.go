@@ -21,7 +21,11 @@ type Outlines struct {
 	crossed []int16
 	path    []lattice // the middle of every other crack
 	pieces  []Piece
+	minWalk int // of the level at hand
 }
+
+// Wide is the pixels from which on a picture is so large that a symbol of the least size in it is no use.
+const Wide = 1_000_000
 
 // lattice is a place in half pixels.
 type lattice struct{ x, y int32 }
@@ -47,6 +51,7 @@ const (
 	maxOutline  = 8000 // lattice steps after which an outline is cut
 	maxAgain    = 60   // started rows that are crossed again where a cut outline meets itself
 	minWalk     = 13   // lattice steps of a symbol's side
+	minWalkWide = 20   // the same where the picture is so large that such a small symbol is no use
 	reachStep   = 2    // points of the path from one that is looked at to the next
 	straight    = 1.25 // pixels that a straight piece may be off its outline
 )
@@ -55,6 +60,9 @@ const (
 // long outline comes in parts. The pieces are valid during the call.
 func (o *Outlines) Each(l *Level, visit func([]Piece)) {
 	o.paint(l)
+	if o.minWalk = minWalk; l.W*l.H >= Wide {
+		o.minWalk = minWalkWide
+	}
 	contrast := max(minHitContrast*2, l.Thresholds.Floor*3/4)
 	for y := outlineStep / 2; y < l.H && o.Work > 0; y += outlineStep {
 		pixels := l.Row(y)
@@ -178,6 +186,7 @@ func (o *Outlines) follow(x, y, side int) bool {
 	// By direction: to the pixels ahead on the right and the left hand, and to the next lattice point.
 	right, left := [4]int{-width, 0, -1, -width - 1}, [4]int{-width - 1, -width, 0, -1}
 	ahead := [4]int{-width, 1, width, -1}
+	walk := o.minWalk
 	length, walks, again, way := 0, 0, 0, 0 // way has the directions of the walk at hand
 	path, n, dark := o.path[:maxOutline/2], 0, o.dark
 	for step := 0; ; step++ {
@@ -199,7 +208,7 @@ func (o *Outlines) follow(x, y, side int) bool {
 			o.seen[word] |= bit
 		}
 		if way>>(dir^2)&1 != 0 {
-			if length >= minWalk {
+			if length >= walk {
 				walks++
 			}
 			length, way = 0, 0
@@ -214,10 +223,10 @@ func (o *Outlines) follow(x, y, side int) bool {
 	}
 	o.path = path[:n]
 	o.Work -= n
-	if length >= minWalk {
+	if length >= walk {
 		walks++
 	}
-	return walks >= 2 || length >= 2*minWalk
+	return walks >= 2 || length >= 2*walk
 }
 
 // The directions of a step, clockwise.
