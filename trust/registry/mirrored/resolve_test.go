@@ -33,7 +33,7 @@ func recordEntry(t testing.TB, object, language string) []byte {
 	return code.EntryOf(body)
 }
 
-func id(t *testing.T, s string) cityid.ID {
+func id(t testing.TB, s string) cityid.ID {
 	t.Helper()
 	x, err := cityid.Parse(s)
 	if err != nil {
@@ -150,7 +150,7 @@ func TestResolverRefuses(t *testing.T) {
 	}
 }
 
-// Names are found again by the next resolver, from the disk; an index that is damaged, of another log, or cannot be written changes no answer.
+// Names are found again by the next resolver, from the disk; an index that is damaged changes no answer.
 func TestNamesOnDisk(t *testing.T) {
 	w := newWorld(t)
 	for i := range 300 {
@@ -159,20 +159,7 @@ func TestNamesOnDisk(t *testing.T) {
 	c := w.open(w.src)
 	w.sync(c)
 	index := filepath.Join(w.dir, "index", "sjz-records.names")
-	ask := func(some, records int) {
-		t.Helper()
-		r := mirrored.NewResolver(w.dir)
-		defer r.Close()
-		r.KeepFrom(some)
-		for i := range records {
-			if _, err := r.Prove(id(t, fmt.Sprintf("MA.156.1301.01/LAMP.%d", i))); err != nil {
-				t.Fatalf("record %d: %v", i, err)
-			}
-		}
-		if _, err := r.Prove(id(t, "MA.156.1301.01/LAMP.999999")); err == nil {
-			t.Error("found what is not there")
-		}
-	}
+	ask := func(some, records int) { t.Helper(); w.asked(some, records) }
 	ask(1000, 300)
 	if _, err := os.Stat(index); err == nil {
 		t.Error("a few names were written")
@@ -203,19 +190,44 @@ func TestNamesOnDisk(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	other := newWorld(t) // another log with the same name, of which the folder's index knows nothing
-	other.record("LAMP.0", "")
-	other.sync(other.open(other.src))
-	if err := os.CopyFS(filepath.Join(other.dir, "index"), os.DirFS(filepath.Join(w.dir, "index"))); err != nil {
+}
+
+// asked asks a new resolver for records 0 to before another, and for one that is not there. It writes names if some are new.
+func (w *world) asked(some, records int) {
+	w.t.Helper()
+	r := mirrored.NewResolver(w.dir)
+	defer r.Close()
+	r.KeepFrom(some)
+	for i := range records {
+		if _, err := r.Prove(id(w.t, fmt.Sprintf("MA.156.1301.01/LAMP.%d", i))); err != nil {
+			w.t.Fatalf("record %d: %v", i, err)
+		}
+	}
+	if _, err := r.Prove(id(w.t, "MA.156.1301.01/LAMP.999999")); err == nil {
+		w.t.Error("found what is not there")
+	}
+}
+
+// An index of another log with the same name, and one that cannot be written, change no answer.
+func TestNamesOfAnotherLog(t *testing.T) {
+	first, w := newWorld(t), newWorld(t)
+	for i := range 20 {
+		first.record(fmt.Sprintf("LAMP.%d", 19-i), "")
+	}
+	w.record("LAMP.0", "")
+	for _, x := range []*world{first, w} {
+		x.sync(x.open(x.src))
+	}
+	first.asked(1, 20)
+	if err := os.CopyFS(filepath.Join(w.dir, "index"), os.DirFS(filepath.Join(first.dir, "index"))); err != nil {
 		t.Fatal(err)
 	}
-	w = other
-	ask(1, 1)
+	w.asked(1, 1)
 	if err := os.RemoveAll(filepath.Join(w.dir, "index")); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(w.dir, "index"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	ask(1, 1)
+	w.asked(1, 1)
 }
