@@ -53,7 +53,7 @@ func Keys() []Key {
 			func(c *Config) string { return required(c.EventKey) }},
 		{"fleet_key", "path", `""`, "the fleet's verifier keys (vkey texts, one a line), pinned at enrolment: the first one's acknowledgements are believed, the second one's commands and desired states are obeyed, and without a second line none are; required with brokers",
 			func(c *Config) string { return checkFleet(c) }},
-		{"policy", "path", `""`, "policy file: what is accepted per kind, opening hours, anti-passback; empty: the built-in policy", ok},
+		{"policy", "path", `""`, "policy file: what is accepted per kind, the kiosk's nonce, staff mode, opening hours, anti-passback; empty: the built-in policy", ok},
 		{"relay", "output", `""`, "what opens after an accepted code: gpio:/dev/gpiochip0,line=17 or serial:/dev/ttyUSB0,on=A00101A2 or a webhook's URL; dry-run: before it only logs; empty: nothing",
 			func(c *Config) string { return checkRelay(c.Relay) }},
 		{"language", "zh-CN or en", `"zh-CN"`, "language of the citizen's page at rest",
