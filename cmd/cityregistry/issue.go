@@ -21,7 +21,7 @@ import (
 type record struct {
 	ID        string    `name:"id" help:"The identifier, such as MA.156.1301.01/LAMP.000421."`
 	Request   string    `help:"Makes the request idempotent: asked again, it gets what it got. By default the identifier."`
-	Kind      string    `default:"unspecified" help:"Kind by name or number: street-asset, building, organisation, vehicle, equipment, product, document, permit, ticket, credential."`
+	Kind      string    `default:"unspecified" help:"Kind by name or number: street-asset, building, organisation, vehicle, equipment, product, document, permit, ticket, credential, staff."`
 	NotAfter  time.Time `placeholder:"RFC3339" help:"Last second of validity."`
 	NotBefore time.Time `placeholder:"RFC3339" help:"First second of validity."`
 	Personal  bool      `help:"Log only a commitment; the code comes with the sealed batch."`
