@@ -1,7 +1,7 @@
 // Package datamatrix finds, samples and decodes Data Matrix ECC 200 symbols (ISO/IEC 16022:2006), square and rectangular, and those of its
-// rectangular extension (ISO/IEC 21471), anywhere in a frame.
+// rectangular extension (ISO/IEC 21471), anywhere in a frame, also mirrored, light on dark, tilted and bent.
 //
-// Each file is one stage. From pixels to modules: locate.go, fit.go, reader.go. From modules to text: size.go, place.go, decode.go, segments.go; these
+// Each file is one stage. From pixels to modules: locate.go, legs.go, sides.go, warp.go, fit.go, reader.go. From modules to text: size.go, place.go, decode.go, segments.go; these
 // know nothing of pixels.
 package datamatrix
 
