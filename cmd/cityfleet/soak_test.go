@@ -364,10 +364,27 @@ func (w *soak) finish() {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-	case <-time.After(3 * time.Minute):
-		w.t.Fatal("the gateway's events are not acknowledged")
+	case <-time.After(3*time.Minute + time.Duration(*soakCycles)*time.Second):
+		w.tell()
+		w.t.Fatalf("-seed %d: the gateway's events are not acknowledged", *soakSeed)
 	}
 	w.compare()
+}
+
+// tell says how far the fleet is and what it found, for a run that got stuck.
+func (w *soak) tell() {
+	db, err := store.Open(w.dbURL, store.Options{})
+	if err != nil {
+		w.t.Log(err)
+		return
+	}
+	defer db.Close()
+	totals, err := db.Totals(w.t.Context())
+	w.t.Logf("%d numbers stored, %d promised, %v", totals.Numbers, len(w.promised), err)
+	g, err := db.Gateway(w.t.Context(), "k-1")
+	w.t.Logf("gateway: %s, birth %+v, health %+v, %v", g.Presence, g.Birth, g.Health, err)
+	list, err := db.Findings(w.t.Context(), store.FindingsQuery{})
+	w.t.Logf("findings %+v, %v", list, err)
 }
 
 // compare is the oracle's word.
