@@ -382,7 +382,7 @@ func (w *soak) tell() {
 	totals, err := db.Totals(w.t.Context())
 	w.t.Logf("%d numbers stored, %d promised, %v", totals.Numbers, len(w.promised), err)
 	g, err := db.Gateway(w.t.Context(), "k-1")
-	w.t.Logf("gateway: %s, birth %+v, health %+v, %v", g.Presence, g.Birth, g.Health, err)
+	w.t.Logf("gateway: %v, birth %+v, health %+v, %v", g.Presence, g.Birth, g.Health, err)
 	list, err := db.Findings(w.t.Context(), store.FindingsQuery{})
 	w.t.Logf("findings %+v, %v", list, err)
 }
