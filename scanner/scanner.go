@@ -120,7 +120,7 @@ func (s *Scanner) scanAt(m luma.Image, zoom int) {
 
 // scanFinders reads the symbols that finder patterns mark.
 func (s *Scanner) scanFinders() {
-	s.finders.Work = s.work / 6
+	s.finders.Work = s.work / 15
 	s.finders.Collect(&s.look)
 	if s.qr != nil {
 		s.scanQR()
@@ -132,7 +132,7 @@ func (s *Scanner) scanQR() {
 	s.qr.Work = s.work / 3
 	found := s.qr.Read(&s.look, s.finders.Found)
 	if len(found) == 0 {
-		s.finders.Work = s.work / 12
+		s.finders.Work = s.work / 20
 		if s.finders.Blurred(&s.look) {
 			s.qr.Read(&s.look, s.finders.Found)
 		}

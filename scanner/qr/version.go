@@ -1,6 +1,6 @@
 // Package qr finds, samples and decodes QR Code symbols (ISO/IEC 18004:2015).
 //
-// Each file is one stage. From pixels to modules: triples.go, locate.go, align.go, sample.go. From modules to text: version.go, format.go,
+// Each file is one stage. From pixels to modules: triples.go, pairs.go, timing.go, locate.go, marks.go, align.go, focus.go, sample.go. From modules to text: version.go, format.go,
 // codewords.go, segments.go, decode.go; these know nothing of pixels.
 package qr
 
