@@ -42,24 +42,29 @@ func NewWebhook(url string, key ed25519.PrivateKey) *Webhook {
 	}}
 }
 
-// Pulse sends the request until it succeeds or ctx ends.
+// Pulse sends the request until it succeeds or ctx ends. The error is that of the last try that came to its own end: what
+// the other side answered says more than that the time was over.
 func (w *Webhook) Pulse(ctx context.Context, p Pulse) error {
 	body, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("webhook: %w", err)
 	}
 	sig := base64.StdEncoding.EncodeToString(ed25519.Sign(w.key, Signed(body)))
+	var last error
 	for {
 		err := w.try(ctx, body, sig)
 		if err == nil {
 			return nil
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
 		}
 		pause := time.NewTimer(tryAgain)
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
 			pause.Stop()
-			return fmt.Errorf("webhook: %w", err)
+			return fmt.Errorf("webhook: %w", last)
 		}
 	}
 }
