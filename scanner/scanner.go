@@ -129,7 +129,7 @@ func (s *Scanner) scanFinders() {
 }
 
 func (s *Scanner) scanQR() {
-	s.qr.Work = s.work / 3
+	s.qr.Work = s.work / 6
 	found := s.qr.Read(&s.look, s.finders.Found)
 	if len(found) == 0 {
 		s.finders.Work = s.work / 20

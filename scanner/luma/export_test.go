@@ -18,3 +18,6 @@ func (t *Thresholds) Settle(floor int) { t.settle(floor) }
 
 // SharpBits opens the comparison of sharpened pixels to tests.
 var SharpBits = sharpBits
+
+// SharpenRow opens the sharpening of a row to tests.
+var SharpenRow = sharpenRow

@@ -36,14 +36,23 @@ const (
 	maxFinders   = 400
 	sameFinder   = 1.6 // modules between the centres of what is one pattern
 	rayTolerance = 0.55
+	openShare    = 8 // part of the work for hits without a quiet zone
 )
 
-// Collect verifies the hits of all levels, finest first.
+// Collect verifies the hits of all levels, finest first. Open ones come last and have a share of the work: texture has many.
 func (c *Finders) Collect(k *Look) {
 	c.Found = c.Found[:0]
+	c.collect(k, false)
+	rest := c.Work - c.Work/openShare
+	c.Work -= rest
+	c.collect(k, true)
+	c.Work = max(c.Work, 0) + rest
+}
+
+func (c *Finders) collect(k *Look, open bool) {
 	for i, l := range k.Levels {
 		for j := range l.Hits {
-			if h := &l.Hits[j]; !h.Bullseye && c.Work > 0 && len(c.Found) < maxFinders {
+			if h := &l.Hits[j]; h.Open == open && !h.Bullseye && c.Work > 0 && len(c.Found) < maxFinders {
 				c.verify(l, i, h)
 			}
 		}
@@ -127,45 +136,85 @@ func (l *Level) column(x, y, step, t int, light bool, limit int) (runs [3]int, n
 	return runs, n
 }
 
+// ray walks from a place in a direction and finds where the picture crosses a threshold.
+type ray struct {
+	m      *Image
+	p, dir Point   // dir is of length 1
+	t      int     // in 1/256 gray levels
+	step   float64 // pixels between samples
+	d      float64 // how far the last sample is from p
+	last   int     // the last sample less t
+}
+
+// start puts the ray at p; it fails where p is not on that side of t.
+func (r *ray) start(light bool) bool {
+	r.d, r.last = 0, r.m.At(r.p.X, r.p.Y)-r.t
+	return r.last >= 0 == light
+}
+
+// next returns the distance from p of the next crossing, interpolated. It ends limit behind the last one.
+func (r *ray) next(limit float64, work *int) (edge float64, ok bool) {
+	m, p, dir, t, step, d, last := r.m, r.p, r.dir, r.t, r.step, r.d, r.last
+	end, n := d+limit, 0
+	for d += step; d <= end; d += step {
+		n++
+		v := m.At(p.X+d*dir.X, p.Y+d*dir.Y) - t
+		if (v < 0) != (last < 0) {
+			r.d, r.last = d, v
+			*work -= n
+			return d - step*float64(v)/float64(v-last), true
+		}
+		last = v
+	}
+	*work -= n + 1
+	return 0, false
+}
+
 // Ray walks from p in the direction of the unit vector dir and stores the distances at which the picture crosses t (in 1/256), interpolated,
 // until all of edges are set. It returns how many it found; it ends where a run is longer than the limit. light tells on which side of t it starts; where p is
 // not, there are none.
 func (m *Image) Ray(p, dir Point, t int, light bool, step, limit float64, edges []float64, work *int) int {
-	last := m.At(p.X, p.Y) - t
-	if last >= 0 != light {
+	r := ray{m: m, p: p, dir: dir, t: t, step: step}
+	if !r.start(light) {
 		return 0
 	}
-	n, d := 0, step
-	for end := limit; d <= end; d += step {
-		v := m.At(p.X+d*dir.X, p.Y+d*dir.Y) - t
-		if (v < 0) != (last < 0) {
-			edges[n] = d - step*float64(v)/float64(v-last)
-			end = d + limit
-			if n++; n == len(edges) {
-				break
-			}
+	for n := range edges {
+		e, ok := r.next(limit, work)
+		if !ok {
+			return n
 		}
-		last = v
+		edges[n] = e
 	}
-	*work -= int(d/step) + 1
-	return n
+	return len(edges)
 }
 
 // cut measures a line through p in both directions: the five runs have to be 1:1:3:1:1. It returns the whole width and how far the pattern's
 // middle lies from p along dir. No run may be longer than limit, but for one of the outer ones: there the pattern is open, without a quiet zone.
 func (l *Level) cut(p, dir Point, t int, light bool, width, limit float64, work *int) (c line, ok bool) {
-	var a, b [3]float64
 	step := min(max(width/21, 0.5), 1.5)
-	na := l.Ray(p, dir, t, light, step, limit, a[:], work)
-	if na < 2 {
+	ra, rb := ray{m: &l.Image, p: p, dir: dir, t: t, step: step}, ray{m: &l.Image, p: p, dir: dir.Mul(-1), t: t, step: step}
+	if !ra.start(light) || !rb.start(light) {
 		return c, false
 	}
-	nb := l.Ray(p, dir.Mul(-1), t, light, step, limit, b[:], work)
-	if nb < 2 {
-		return c, false
+	var a, b [3]float64
+	for i := range 2 { // both sides in turn: most lines fail at the first runs
+		var okA, okB bool
+		if a[i], okA = ra.next(limit, work); !okA {
+			return c, false
+		}
+		if b[i], okB = rb.next(limit, work); !okB {
+			return c, false
+		}
 	}
 	inner := (a[1] + b[1]) / 5
-	openA, openB := na < 3 || a[2]-a[1] > openRun*inner, nb < 3 || b[2]-b[1] > openRun*inner
+	if !mayBePattern(a, b, inner) {
+		return c, false
+	}
+	limit = min(limit, openRun*inner+step)
+	var closedA, closedB bool
+	a[2], closedA = ra.next(limit, work)
+	b[2], closedB = rb.next(limit, work)
+	openA, openB := !closedA || a[2]-a[1] > openRun*inner, !closedB || b[2]-b[1] > openRun*inner
 	switch {
 	case openA && openB:
 		return c, false
@@ -186,6 +235,16 @@ func (l *Level) cut(p, dir Point, t int, light bool, width, limit float64, work 
 		c.off, c.clean = (a[0]+a[1]-b[0]-b[1])/4, openLine
 	}
 	return c, true
+}
+
+// mayBePattern reports whether the three inner runs can be those of a pattern, however long its outer ones: with those, a module is between 5/7 and
+// (5 + 2 openRun)/7 of a fifth of the inner runs. It spares the walk through the outer runs, and is no looser than the test of all five.
+func mayBePattern(a, b [3]float64, inner float64) bool {
+	least, most := inner*5/7, inner*(5+2*openRun)/7
+	short, long := least*(1-rayTolerance)-0.5, most*(1+rayTolerance)+0.5
+	ringA, ringB, core := a[1]-a[0], b[1]-b[0], a[0]+b[0]
+	return ringA >= short && ringA <= long && ringB >= short && ringB <= long &&
+		core >= least*(3-2*rayTolerance)-1 && core <= most*(3+2*rayTolerance)+1
 }
 
 // line is a cut through a pattern.

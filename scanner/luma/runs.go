@@ -15,6 +15,7 @@ type Hit struct {
 	Width    float64 // of the whole pattern
 	Light    bool    // the middle run is light
 	Bullseye bool    // equal runs, as in the middle of an Aztec symbol, rather than 1:1:3:1:1
+	Open     bool    // 1:1:3:1:1 but for an outer run that is longer, without a quiet zone
 }
 
 // maxHits bounds the hits of one picture; a picture with more is texture.
@@ -31,7 +32,7 @@ func (l *Level) scanRows(step int, bullseyes bool) {
 
 // scanRow keeps the last six changes p0..p5 and tests the five runs between them at each one. The ends of the row count as changes.
 func (l *Level) scanRow(row, t []byte, y int, bullseyes bool) {
-	var p [6]int
+	var p0, p1, p2, p3, p4, p5 int
 	var last uint64
 	contrast := max(minHitContrast, l.Thresholds.Floor*3/8)
 	for b := 0; b*Block < len(row); b += 8 {
@@ -44,42 +45,45 @@ func (l *Level) scanRow(row, t []byte, y int, bullseyes bool) {
 		last = m >> 63
 		for ; changes != 0; changes &= changes - 1 {
 			k := bits.TrailingZeros64(changes)
-			p[0], p[1], p[2], p[3], p[4], p[5] = p[1], p[2], p[3], p[4], p[5], b*Block+k
-			// Three of five modules or so, or one of three.
-			if c, w := p[3]-p[2], p[4]-p[1]; c*128 > w*45 && c*128 < w*108 || bullseyes {
-				l.testRuns(row, &p, y, m>>k&1 == 1, bullseyes, contrast)
+			p0, p1, p2, p3, p4, p5 = p1, p2, p3, p4, p5, b*Block+k
+			// Three of five modules or so between two alike, or one of three.
+			left, c, right := p2-p1, p3-p2, p4-p3
+			if w := left + c + right; (c*128 > w*45 && c*128 < w*108 || bullseyes) && left <= 3*right+2 && right <= 3*left+2 {
+				l.testRuns(row, [6]int{p0, p1, p2, p3, p4, p5}, y, m>>k&1 == 1, bullseyes, contrast)
 			}
 		}
 	}
-	if p[0], p[1], p[2], p[3], p[4], p[5] = p[1], p[2], p[3], p[4], p[5], len(row); p[4] < p[5] {
-		l.testRuns(row, &p, y, last == 0, bullseyes, contrast)
+	if p0, p1, p2, p3, p4, p5 = p1, p2, p3, p4, p5, len(row); p4 < p5 {
+		l.testRuns(row, [6]int{p0, p1, p2, p3, p4, p5}, y, last == 0, bullseyes, contrast)
 	}
 }
 
 // testRuns appends a hit if the runs between six changes are those of a pattern.
-func (l *Level) testRuns(row []byte, p *[6]int, y int, light, bullseyes bool, contrast int) {
+func (l *Level) testRuns(row []byte, p [6]int, y int, light, bullseyes bool, contrast int) {
 	a, b, c, d, e := p[1]-p[0], p[2]-p[1], p[3]-p[2], p[4]-p[3], p[5]-p[4]
 	switch total := p[5] - p[0]; {
 	case a <= 0:
 	case c*64 < total*17 && bullseyes && equalRuns(a, b, c, d, e):
 		if distinct(row, p[0]+p[1], p[1]+p[2], p[2]+p[3], p[3]+p[4], p[4]+p[5], contrast) {
-			l.hit(p[2], p[3], y, total, light, true)
+			l.hit(p[2], p[3], y, Hit{Width: float64(total), Light: light, Bullseye: true})
 		}
 	case c*64 >= total*17 && c*64 <= total*40 && finderRuns(a, b, c, d, e):
 		if distinct(row, p[0]+p[1], p[1]+p[2], p[2]+p[3], p[3]+p[4], p[4]+p[5], contrast) {
-			l.hit(p[2], p[3], y, total, light, false)
+			l.hit(p[2], p[3], y, Hit{Width: float64(total), Light: light})
 		}
 	case openRuns(a, b, c, d, e):
 		m := (b + c + d) / 5
 		if distinct(row, 2*p[1]-m, p[1]+p[2], p[2]+p[3], p[3]+p[4], 2*p[4]+m, contrast) {
-			l.hit(p[2], p[3], y, 7*m+2, light, false)
+			l.hit(p[2], p[3], y, Hit{Width: float64(7*m + 2), Light: light, Open: true})
 		}
 	}
 }
 
-func (l *Level) hit(p2, p3, y, width int, light, bullseye bool) {
+// hit appends h at the middle of a run.
+func (l *Level) hit(p2, p3, y int, h Hit) {
 	if len(l.Hits) < maxHits {
-		l.Hits = append(l.Hits, Hit{float64(p2+p3) / 2, float64(y) + 0.5, float64(width), light, bullseye})
+		h.X, h.Y = float64(p2+p3)/2, float64(y)+0.5
+		l.Hits = append(l.Hits, h)
 	}
 }
 

@@ -16,7 +16,7 @@ var reaches = [...]int{3}
 const (
 	maxSharpHits     = 4000
 	minSharpContrast = 10   // gray levels between the runs of a hit
-	sharpStep        = 3    // rows between those that are scanned
+	sharpStep        = 4    // rows between those that are scanned
 	maxPatch         = 96   // pixels to a side
 	textureHits      = 2500 // plain hits of a frame that is full of detail, and so not blurred
 	maxPatches       = 160
@@ -67,7 +67,7 @@ func (c *Finders) sharpRow(l *Level, y, reach int) {
 				continue
 			}
 			if len(c.hits) < maxSharpHits && sharpDistinct(row, [5]int{p0 + p1, p1 + p2, p2 + p3, p3 + p4, p4 + p5}, reach, contrast) {
-				c.hits = append(c.hits, Hit{float64(p2+p3) / 2, float64(y) + 0.5, float64(total), m>>k&1 == 1, false})
+				c.hits = append(c.hits, Hit{X: float64(p2+p3) / 2, Y: float64(y) + 0.5, Width: float64(total), Light: m>>k&1 == 1})
 			}
 		}
 	}
@@ -178,16 +178,21 @@ func (c *Finders) verifyPatch(l *Level, h *Hit, reach int) bool {
 		p.Pix = make([]byte, maxPatch*maxPatch)
 	}
 	p.Pix = p.Pix[:p.W*p.H]
-	for y := y0; y < y1; y++ {
-		for x := x0; x < x1; x++ {
-			o := y*l.Stride + x
-			around := int(l.Pix[o-reach]) + int(l.Pix[o+reach]) + int(l.Pix[o-reach*l.Stride]) + int(l.Pix[o+reach*l.Stride])
-			p.Pix[(y-y0)*p.Stride+x-x0] = byte(min(max(2*int(l.Pix[o])-around/4, 0), 255))
+	sharpen := func(from, to int) {
+		for y := y0; y < y1; y++ {
+			o := y*l.Stride + x0 + from
+			sharpenRow(p.Row(y - y0)[from:to], l.Pix[o:], l.Pix[o-reach*l.Stride:], l.Pix[o+reach*l.Stride:], l.Pix[o-reach:], l.Pix[o+reach:])
 		}
 	}
+	at, t := Point{h.X - float64(x0), h.Y - float64(y0)}, l.Thresholds.At(int(h.X), int(h.Y))<<8
+	strip := min(max(int(at.X)-4, 0), p.W-8)
+	sharpen(strip, strip+8) // two of three patterns fail in the column of the hit already
+	if _, ok := p.cut(at, Point{0, 1}, t, h.Light, h.Width, h.Width, &c.Work); !ok {
+		return false
+	}
+	sharpen(0, p.W)
 	c.Work -= len(p.Pix) / 4
-	t := l.Thresholds.At(int(h.X), int(h.Y)) << 8
-	f, ok := p.concentric(Point{h.X - float64(x0), h.Y - float64(y0)}, h.Width, t, h.Light, &c.Work)
+	f, ok := p.concentric(at, h.Width, t, h.Light, &c.Work)
 	if !ok {
 		return false
 	}
@@ -208,6 +213,25 @@ func (c *Finders) verifyPatch(l *Level, h *Hit, reach int) bool {
 		return false
 	}
 	return true
+}
+
+// sharpenRow sets out to twice the pixels of mid less the means of their four neighbours, which begin at the same column. Pictures end behind their last pixel.
+func sharpenRow(out, mid, up, down, left, right []byte) {
+	n := len(out)
+	x := 0
+	for ; x+8 <= n && x+8 <= len(right) && x+8 <= len(down); x += 8 {
+		p, u, d := binary.LittleEndian.Uint64(mid[x:]), binary.LittleEndian.Uint64(up[x:]), binary.LittleEndian.Uint64(down[x:])
+		a, b := binary.LittleEndian.Uint64(left[x:]), binary.LittleEndian.Uint64(right[x:])
+		even := (u&evens + d&evens + a&evens + b&evens) >> 2 & evens
+		odd := (u>>8&evens + d>>8&evens + a>>8&evens + b>>8&evens) >> 2 & evens
+		around := even | odd<<8
+		// One of the differences is 0 in each byte; adding and taking away stop at the ends of the range.
+		binary.LittleEndian.PutUint64(out[x:], minus(^minus(^p, minus(p, around)), minus(around, p)))
+	}
+	for ; x < n; x++ {
+		around := int(left[x]) + int(right[x]) + int(up[x]) + int(down[x])
+		out[x] = byte(min(max(2*int(mid[x])-around/4, 0), 255))
+	}
 }
 
 // Along returns the width of a blurred finder along a direction, from the nearest lines that were cut, or 0.

@@ -20,6 +20,12 @@ func geTop(a, b uint64) uint64 {
 	return (a &^ b) | (^(a ^ b) & t)
 }
 
+// minus returns a - b in each byte, or 0 where that is below 0.
+func minus(a, b uint64) uint64 {
+	d := (a | tops) - (b &^ tops)
+	return (d ^ ((a ^ ^b) & tops)) & geMask(a, b)
+}
+
 // maxmin returns the bytewise maximum and minimum of a and b.
 func maxmin(a, b uint64) (mx, mn uint64) {
 	g := geMask(a, b)

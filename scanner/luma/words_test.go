@@ -152,3 +152,21 @@ func TestMapTakesCornersToCorners(t *testing.T) {
 		t.Error("a line is no quadrilateral")
 	}
 }
+
+func TestSharpenRowIsThatOfPixels(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	for range 300 {
+		n := 1 + rng.IntN(90)
+		const reach = 3
+		m := noise(rng, n+2*reach, 2*reach+1, n+2*reach)
+		out := make([]byte, n)
+		luma.SharpenRow(out, m.Row(reach)[reach:], m.Row(0)[reach:], m.Row(2 * reach)[reach:], m.Row(reach), m.Row(reach)[2*reach:])
+		for x, got := range out {
+			c := x + reach
+			around := int(m.Row(0)[c]) + int(m.Row(2 * reach)[c]) + int(m.Row(reach)[c-reach]) + int(m.Row(reach)[c+reach])
+			if want := min(max(2*int(m.Row(reach)[c])-around/4, 0), 255); int(got) != want {
+				t.Fatalf("%d pixels: pixel %d is %d, want %d", n, x, got, want)
+			}
+		}
+	}
+}
