@@ -42,9 +42,10 @@ bench: ## every benchmark once, with its peers beside it
 	$(GO) test -tags nogocv -run '^$$' -bench . -benchtime 1x ./...
 
 # bench-scan [CORPUS=DIR], bench-trust, bench-sync, bench-gateway: the figures of one part beside their peers, also as
-# JSON lines in var/bench/.
+# JSON lines in var/bench/. bench-names is apart: eleven million names take minutes and gigabytes.
 figures-scan    := -timeout 30m -run BenchScan ./scanner $(if $(CORPUS),-corpus $(abspath $(CORPUS)))
 figures-trust   := -timeout 15m -run Figures ./trust ./trust/cache ./trust/registry
+figures-names   := -timeout 60m -run ElevenMillionNames ./trust/registry
 figures-sync    := -timeout 15m -run 'Figures|Simulated' ./sync/outbox ./sync/uplink ./fleet/ingest ./cmd/cityfleet
 figures-gateway := -timeout 15m -run Figures ./edge/kiosk ./cmd/citygate
 bench-%: deps-test

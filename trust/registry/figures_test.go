@@ -27,9 +27,6 @@ const (
 //	go test ./trust/registry -run Figures -figures trust.jsonl
 func TestFigures(t *testing.T) {
 	f := figures.Open(t, *figuresFile)
-	for _, x := range namesFigures(t) {
-		f.Add(x)
-	}
 	ours, peer := issueRate(t), tesseraRate(t)
 	f.Add(figures.Figure{Figure: "issue_seal_per_s", Value: ours, Unit: "records/s", Peer: "Tessera POSIX alone, same entry size, no witness", PeerValue: peer})
 }
