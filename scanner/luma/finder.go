@@ -238,7 +238,7 @@ func (l *Level) cut(p, dir Point, t int, light bool, width, limit float64, work 
 }
 
 // mayBePattern reports whether the three inner runs can be those of a pattern, however long its outer ones: with those, a module is between 5/7 and
-// (5 + 2 openRun)/7 of a fifth of the inner runs. It spares the walk through the outer runs, and is no looser than the test of all five.
+// (5 + 2 openRun)/7 of a fifth of the inner runs. It spares the walk through the outer runs, and refuses nothing that the test of all five would take.
 func mayBePattern(a, b [3]float64, inner float64) bool {
 	least, most := inner*5/7, inner*(5+2*openRun)/7
 	short, long := least*(1-rayTolerance)-0.5, most*(1+rayTolerance)+0.5

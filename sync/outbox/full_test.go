@@ -125,8 +125,9 @@ func TestAcknowledgedGoFirst(t *testing.T) {
 	}
 }
 
-// TestDiskFull runs the outbox on a small disk of its own and fills the disk besides.
-func TestDiskFull(t *testing.T) {
+// smallDisk mounts a disk of 12 MB for the test, or skips it where that cannot be done.
+func smallDisk(t *testing.T) string {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("mounting a small tmpfs needs root")
 	}
@@ -139,6 +140,12 @@ func TestDiskFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return dir
+}
+
+// TestDiskFull runs the outbox on a small disk of its own and fills the disk besides.
+func TestDiskFull(t *testing.T) {
+	dir := smallDisk(t)
 	path := filepath.Join(dir, "outbox.db")
 	b := start(t, path, outbox.Options{})
 	counts := map[string]uint64{}
@@ -293,18 +300,7 @@ func TestAnotherDevicesFile(t *testing.T) {
 
 // TestReadOnlyDisk: a disk that became read-only keeps the outbox from opening and costs it nothing.
 func TestReadOnlyDisk(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a small tmpfs needs root")
-	}
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=12m"); err != nil {
-		t.Skipf("a small tmpfs cannot be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := smallDisk(t)
 	path := filepath.Join(dir, "outbox.db")
 	b := start(t, path, outbox.Options{})
 	counts := map[string]uint64{}
